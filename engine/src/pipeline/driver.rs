@@ -1,0 +1,33 @@
+//! [`Driver`]: the world outside of the engine, as the sequencer sees it.
+
+use crate::risk::Outbound;
+use crate::words::{Message, Nanos};
+
+/// What a driver has for the sequencer.
+#[derive(Debug)]
+pub enum Next<'a> {
+    /// A message that may enter now. It stays the same until [`Driver::advance`].
+    Message(Message<'a>),
+    /// Nothing may enter yet: no data, not yet time (pacing), or the engine must first get on (look-ahead of the simulation).
+    Wait,
+    /// The session is over.
+    End,
+}
+
+/// Gives the engine its frames and takes its orders. One driver a session, polled by the sequencer's core: the simulation (feed, timer
+/// and paper venue merged by simulated time), the journal (replay), and later live sessions.
+pub trait Driver: Send {
+    /// Takes what risk has sent: an order for the venue, or a refusal to be told to the strategy. Called in the order of the egress ring,
+    /// after the frame that caused it is in the journal.
+    fn submit(&mut self, outbound: &Outbound);
+
+    /// The next message. The engine has finished every frame up to and including `done`, and all that those frames sent has been
+    /// submitted.
+    fn next(&mut self, done: u64) -> Next<'_>;
+
+    /// The message given last has entered; `frame` is the number of its last frame.
+    fn advance(&mut self, frame: u64);
+
+    /// The time that a message from elsewhere (an operator's command) would have if it entered now.
+    fn now(&self) -> Nanos;
+}

@@ -1,0 +1,12 @@
+//! Feeds and venues: bytes in, messages and events out; orders in, reports out.
+//!
+//! Codecs and state machines are sans-I/O; files and sockets are opened in modules that say so. Never: the recorder, a decision about trading.
+
+pub mod feed;
+pub mod file;
+pub mod itch50;
+pub mod binance;
+pub mod synthetic;
+pub mod paper;
+pub mod simulation;
+pub mod operator;

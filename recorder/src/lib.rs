@@ -1,0 +1,1 @@
+//! Files on disk: journal, audit, digests, latency histograms.

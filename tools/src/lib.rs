@@ -1,0 +1,1 @@
+//! `spinward`: the binary and the `App` that users run their strategies with.

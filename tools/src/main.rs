@@ -1,0 +1,2 @@
+//! The `spinward` binary.
+fn main() {}
