@@ -1,5 +1,31 @@
 //! Rings, lanes, agents and topologies: where the stages meet.
+//!
+//! ```text
+//!  driver ─▶ sequencer ─▶ INGRESS ring ─┬─▶ journal tap ─▶ FrameSink
+//!   ▲            ▲                      └─▶ normalizer ─▶ EVENT ring ─▶ book ─▶ strategies ─▶ risk ─▶ tap ─▶ SlotSink
+//!   │            └───────────────────────────── EGRESS ring ◀──────────────────────────────────┘
+//!   └── submit: orders whose frame is in the journal
+//! ```
 
+pub mod lane;
+mod agent;
+mod idle;
+mod progress;
+mod rings;
 mod driver;
+mod sequencer;
+mod stages;
+mod taps;
+mod topology;
+mod runtime;
 
-pub use driver::{Driver, Next};
+pub use agent::{StageStamp, StampMode};
+pub use driver::{Driver, Inbox, Next};
+pub use idle::IdleStrategy;
+pub use lane::{Head, RiskLane, StrategyLane};
+pub use progress::Progress;
+pub use runtime::{CoreCounters, CoreReport, Pipeline, PipelineConfig, PipelineCounters, Stages, StartError};
+pub use sequencer::{OPERATOR_SOURCE, SequencerCounters};
+pub use stages::AgentCounters;
+pub use taps::{FrameSink, NoJournal, NoTap, SinkAnswer, SlotSink, SlotView};
+pub use topology::{CoreSpec, HostCores, Role, Topology, TopologyError};

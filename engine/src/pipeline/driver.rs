@@ -1,7 +1,7 @@
 //! [`Driver`]: the world outside of the engine, as the sequencer sees it.
 
 use crate::risk::Outbound;
-use crate::words::{Message, Nanos};
+use crate::words::{Command, Message, Nanos};
 
 /// What a driver has for the sequencer.
 #[derive(Debug)]
@@ -28,6 +28,20 @@ pub trait Driver: Send {
     /// The message given last has entered; `frame` is the number of its last frame.
     fn advance(&mut self, frame: u64);
 
-    /// The time that a message from elsewhere (an operator's command) would have if it entered now.
+    /// The time that a message from elsewhere (an operator's command) has if it enters now: not before any message already given.
     fn now(&self) -> Nanos;
+
+    /// A message from elsewhere has entered at [`Driver::now`]; `frame` is the number of its last frame.
+    fn entered(&mut self, frame: u64) {
+        let _ = frame;
+    }
+
+    /// Ends the session early: no more market data; what is under way is still delivered, then [`Next::End`].
+    fn stop(&mut self);
+}
+
+/// Where operators' commands wait for the sequencer.
+pub trait Inbox: Send {
+    /// The next one.
+    fn poll(&mut self) -> Option<Command>;
 }

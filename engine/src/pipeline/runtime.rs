@@ -1,0 +1,415 @@
+//! Wiring and threads: joins stages, rings and cores, and runs them.
+//!
+//! 1. ingress ring: sequencer → (normalizer, journal)
+//! 2. event ring: normalizer → book → strategies (k cores) → risk → tap
+//! 3. egress ring: risk → sequencer
+//! 4. agents onto cores, as the topology says; one thread a core
+//!
+//! The end runs down the same way: the driver says it is over, the sequencer drops the ingress ring's producer, and each stage ends when it
+//! has seen everything before.
+
+use super::agent::{Agent, CoreContext, Poll, StampMode};
+use super::driver::{Driver, Inbox};
+use super::idle::Idler;
+use super::lane::event_ring;
+use super::progress::Progress;
+use super::rings::{egress_ring, ingress_ring};
+use super::sequencer::{Sequencer, SequencerCounters};
+use super::stages::{AgentCounters, BookAgent, NormalizerAgent, RiskAgent, StrategyAgent};
+use super::taps::{FrameSink, JournalAgent, SlotSink, TapAgent};
+use super::topology::{CoreSpec, HostCores, Role, Topology, TopologyError};
+use crate::book::BookStage;
+use crate::counters::Counter;
+use crate::normalizer::Normalizer;
+use crate::risk::Risk;
+use crate::strategy::StrategyRunner;
+use crate::words::Clock;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// Sizes and manners of a pipeline.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PipelineConfig {
+    /// Slots of the ingress ring (128 bytes each): a power of two, 64 to 1,048,576.
+    pub ingress_slots: usize,
+    /// Slots of the event ring (some 1.3 KiB each): a power of two, 64 to 65,536.
+    pub event_slots: usize,
+    /// Slots of the egress ring: a power of two, 64 to 65,536.
+    pub egress_slots: usize,
+    /// Most events an agent handles before its neighbours on the core get their turn, 1 to 4,096. 1 gives the lowest latency on a fused
+    /// core; more saves turns on a core of its own.
+    pub burst: usize,
+    /// Which stamps are taken.
+    pub stamps: StampMode,
+    /// Locks all memory of the process, present and to come (`mlockall`), so that nothing is paged out. Needs `ulimit -l`.
+    pub lock_memory: bool,
+}
+
+impl Default for PipelineConfig {
+    fn default() -> Self {
+        Self {
+            ingress_slots: 4_096,
+            event_slots: 1_024,
+            egress_slots: 4_096,
+            burst: 1,
+            stamps: StampMode::All,
+            lock_memory: false,
+        }
+    }
+}
+
+/// Why a pipeline does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The topology or a ring does not fit.
+    #[error(transparent)]
+    Topology(#[from] TopologyError),
+    /// More or fewer runners than the topology has strategy cores.
+    #[error("{runners} strategy runner(s) for {cores} strategy core(s)")]
+    Runners {
+        /// Runners given.
+        runners: usize,
+        /// Strategy cores of the topology.
+        cores: usize,
+    },
+    /// `burst` is out of its range.
+    #[error("burst is {burst}: use 1 to 4096")]
+    Burst {
+        /// As configured.
+        burst: usize,
+    },
+    /// The memory cannot be locked.
+    #[error(
+        "cannot lock memory: {source}; raise `ulimit -l` (LimitMEMLOCK=infinity in a systemd unit) or set lock_memory = false"
+    )]
+    LockMemory {
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A thread cannot be made.
+    #[error("cannot start thread {name}: {source}")]
+    Thread {
+        /// Its name.
+        name: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// The stages of a pipeline, ready to run.
+pub struct Stages {
+    /// Frames to events.
+    pub normalizer: Normalizer,
+    /// Events to views.
+    pub book: BookStage,
+    /// One runner a strategy core.
+    pub runners: Vec<StrategyRunner>,
+    /// Intents to orders.
+    pub risk: Risk,
+}
+
+/// What a core's thread counts.
+#[repr(align(128))]
+#[derive(Debug, Default)]
+pub struct CoreCounters {
+    /// Turns in which some agent worked.
+    pub busy_turns: Counter,
+    /// Turns in which none did.
+    pub idle_turns: Counter,
+    /// 1 once the thread runs on the core it was to be pinned to.
+    pub pinned: Counter,
+}
+
+/// A thread of the pipeline, for reports.
+#[derive(Clone, Debug)]
+pub struct CoreReport {
+    /// Name of the thread.
+    pub thread: String,
+    /// What was asked for.
+    pub spec: CoreSpec,
+    /// What it counts.
+    pub counters: Arc<CoreCounters>,
+}
+
+/// All counters of the plumbing.
+#[derive(Clone, Debug, Default)]
+pub struct PipelineCounters {
+    /// The sequencer's.
+    pub sequencer: Arc<SequencerCounters>,
+    /// Of each agent by name; strategy cores apart.
+    pub agents: Vec<(String, Arc<AgentCounters>)>,
+}
+
+impl PipelineCounters {
+    fn agent(&mut self, role: Role) -> Arc<AgentCounters> {
+        let counters = Arc::<AgentCounters>::default();
+        self.agents.push((role.to_string(), Arc::clone(&counters)));
+        counters
+    }
+}
+
+/// A running pipeline.
+pub struct Pipeline {
+    progress: Arc<Progress>,
+    counters: PipelineCounters,
+    cores: Vec<CoreReport>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+const RING_LEAST: usize = 64;
+
+fn check_ring(ring: &'static str, slots: usize, most: usize) -> Result<(), TopologyError> {
+    if slots.is_power_of_two() && (RING_LEAST..=most).contains(&slots) {
+        Ok(())
+    } else {
+        Err(TopologyError::RingSize { ring, slots, least: RING_LEAST, most })
+    }
+}
+
+impl PipelineConfig {
+    /// Checks the sizes.
+    ///
+    /// # Errors
+    /// [`StartError`] names the value and its range.
+    pub fn check(&self) -> Result<(), StartError> {
+        check_ring("ingress_slots", self.ingress_slots, 1 << 20)?;
+        check_ring("event_slots", self.event_slots, 1 << 16)?;
+        check_ring("egress_slots", self.egress_slots, 1 << 16)?;
+        if !(1..=4_096).contains(&self.burst) {
+            return Err(StartError::Burst { burst: self.burst });
+        }
+        Ok(())
+    }
+}
+
+impl Pipeline {
+    /// Builds the rings and starts the threads. Everything is checked before the first one starts.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing runs then.
+    #[expect(clippy::too_many_arguments, reason = "the one place where all parts meet")]
+    pub fn start<D, J, T>(
+        config: &PipelineConfig,
+        topology: &Topology,
+        host: &HostCores,
+        clock: &Clock,
+        stages: Stages,
+        driver: D,
+        inbox: Option<Box<dyn Inbox>>,
+        journal: J,
+        tap: T,
+    ) -> Result<Self, StartError>
+    where
+        D: Driver + 'static,
+        J: FrameSink + 'static,
+        T: SlotSink + 'static,
+    {
+        config.check()?;
+        topology.check(host)?;
+        let cores = topology.strategy_cores();
+        if stages.runners.len() != cores {
+            return Err(StartError::Runners { runners: stages.runners.len(), cores });
+        }
+        if config.lock_memory {
+            rustix::mm::mlockall(rustix::mm::MlockAllFlags::CURRENT | rustix::mm::MlockAllFlags::FUTURE)
+                .map_err(|errno| StartError::LockMemory { source: errno.into() })?;
+        }
+
+        let progress = Arc::<Progress>::default();
+        let mut counters = PipelineCounters::default();
+        // 1, 2, 3: the rings
+        let (frames, normalizer_port, journal_port) = ingress_ring(config.ingress_slots);
+        let events = event_ring(config.event_slots, cores);
+        let (egress, egress_port) = egress_ring(config.egress_slots);
+
+        let burst = config.burst;
+        let mut agents: Vec<(Role, Box<dyn Agent>)> = vec![
+            (
+                Role::Sequencer,
+                Box::new(Sequencer::new(
+                    driver,
+                    inbox,
+                    frames,
+                    egress_port,
+                    Arc::clone(&progress),
+                    Arc::clone(&counters.sequencer),
+                )),
+            ),
+            (
+                Role::Normalizer,
+                Box::new(NormalizerAgent::new(
+                    stages.normalizer,
+                    normalizer_port,
+                    events.producer,
+                    burst,
+                    counters.agent(Role::Normalizer),
+                )),
+            ),
+            (
+                Role::Book,
+                Box::new(BookAgent {
+                    stage: stages.book,
+                    port: events.book,
+                    burst,
+                    counters: counters.agent(Role::Book),
+                }),
+            ),
+        ];
+        for (index, (runner, port)) in stages.runners.into_iter().zip(events.strategies).enumerate() {
+            let role = Role::Strategies(index);
+            agents.push((
+                role,
+                Box::new(StrategyAgent { runner, port, burst, counters: counters.agent(role) }),
+            ));
+        }
+        agents.push((
+            Role::Risk,
+            Box::new(RiskAgent {
+                risk: stages.risk,
+                port: events.risk,
+                egress,
+                progress: Arc::clone(&progress),
+                burst,
+                counters: counters.agent(Role::Risk),
+            }),
+        ));
+        agents.push((
+            Role::Journal,
+            Box::new(JournalAgent {
+                sink: journal,
+                frames: journal_port,
+                held: None,
+                progress: Arc::clone(&progress),
+                burst: burst.max(TAP_BURST),
+                counters: counters.agent(Role::Journal),
+            }),
+        ));
+        agents.push((
+            Role::Tap,
+            Box::new(TapAgent {
+                sink: tap,
+                port: events.tap,
+                progress: Arc::clone(&progress),
+                burst: burst.max(TAP_BURST),
+                counters: counters.agent(Role::Tap),
+            }),
+        ));
+
+        // 4: onto the cores
+        let mut pipeline = Self { progress, counters, cores: Vec::new(), threads: Vec::new() };
+        for (index, spec) in topology.cores.iter().enumerate() {
+            let mut here: Vec<Box<dyn Agent>> = Vec::new();
+            for role in &spec.roles {
+                if let Some(at) = agents.iter().position(|(other, _)| other == role) {
+                    here.push(agents.swap_remove(at).1);
+                }
+            }
+            let context = CoreContext::new(clock.clone(), config.stamps);
+            pipeline.spawn(index, spec, here, context)?;
+        }
+        Ok(pipeline)
+    }
+
+    fn spawn(
+        &mut self,
+        index: usize,
+        spec: &CoreSpec,
+        agents: Vec<Box<dyn Agent>>,
+        context: CoreContext,
+    ) -> Result<(), StartError> {
+        // The kernel keeps 15 bytes of a thread's name.
+        let mut thread =
+            format!("sw{index}-{}", spec.roles.first().map_or_else(String::new, Role::to_string));
+        thread.truncate(15);
+        let counters = Arc::<CoreCounters>::default();
+        self.cores.push(CoreReport {
+            thread: thread.clone(),
+            spec: spec.clone(),
+            counters: Arc::clone(&counters),
+        });
+        let spec = spec.clone();
+        let handle = std::thread::Builder::new()
+            .name(thread.clone())
+            .spawn(move || run_core(&spec, agents, context, &counters))
+            .map_err(|source| {
+                // The threads that already run are told to stop; they end when their rings' producers are dropped with the agents.
+                self.progress.stop();
+                StartError::Thread { name: thread, source }
+            })?;
+        self.threads.push(handle);
+        Ok(())
+    }
+
+    /// How far each part is.
+    pub fn progress(&self) -> &Arc<Progress> {
+        &self.progress
+    }
+
+    /// The plumbing's counters.
+    pub fn counters(&self) -> &PipelineCounters {
+        &self.counters
+    }
+
+    /// The threads.
+    pub fn cores(&self) -> &[CoreReport] {
+        &self.cores
+    }
+
+    /// Whether every thread has ended.
+    pub fn is_finished(&self) -> bool {
+        self.threads.iter().all(JoinHandle::is_finished)
+    }
+
+    /// Waits for the end. False if a thread ended by a panic (only possible in builds that unwind).
+    pub fn join(self) -> bool {
+        let mut is_clean = true;
+        for thread in self.threads {
+            is_clean &= thread.join().is_ok();
+        }
+        is_clean
+    }
+}
+
+/// A tap on a core with others still takes some at a time, as nobody waits for it event by event.
+const TAP_BURST: usize = 16;
+
+/// The duty cycle of one core.
+fn run_core(
+    spec: &CoreSpec,
+    mut agents: Vec<Box<dyn Agent>>,
+    mut context: CoreContext,
+    counters: &CoreCounters,
+) {
+    if let Some(id) = spec.core
+        && core_affinity::set_for_current(core_affinity::CoreId { id })
+    {
+        counters.pinned.add(1);
+    }
+    let mut idler = Idler::new(spec.idle);
+    while !agents.is_empty() {
+        let mut has_worked = false;
+        let mut index = 0;
+        while let Some(agent) = agents.get_mut(index) {
+            match agent.poll(&mut context) {
+                Poll::Worked => has_worked = true,
+                Poll::Idle => {}
+                // Dropping it drops its rings' producers: the stages behind end when they have seen everything.
+                Poll::Done => {
+                    drop(agents.remove(index));
+                    continue;
+                }
+            }
+            index += 1;
+        }
+        if has_worked {
+            counters.busy_turns.add(1);
+            idler.worked();
+        } else {
+            counters.idle_turns.add(1);
+            context.forget();
+            idler.idle();
+        }
+    }
+}

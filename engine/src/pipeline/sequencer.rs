@@ -1,0 +1,245 @@
+//! The sequencer: the one door into the engine, and the way out of it. Ring order is the order of the session.
+
+use super::agent::{Agent, CoreContext, Poll};
+use super::driver::{Driver, Inbox, Next};
+use super::progress::Progress;
+use super::rings::{EgressPort, FrameProducer, Received};
+use crate::counters::{Counter, Gauge};
+use crate::risk::Outbound;
+use crate::words::{
+    Command, CommandKind, FRAME_PAYLOAD_BYTES, FrameHeader, FrameKind, MESSAGE_BYTES_MAX, Message, SourceId,
+    Symbol, Ticks, TradingState,
+};
+use std::sync::Arc;
+
+/// Source of operators' commands.
+pub const OPERATOR_SOURCE: SourceId = SourceId::new(3);
+
+/// What the sequencer counts.
+#[repr(align(128))]
+#[derive(Debug, Default)]
+pub struct SequencerCounters {
+    /// Frames put into the ingress ring.
+    pub frames: Counter,
+    /// Messages put into the ingress ring, by [`FrameKind`] (index: number − 1).
+    pub messages: [Counter; FrameKind::EVERY.len()],
+    /// Polls that found the ingress ring full: the engine is the bottleneck.
+    pub ingress_full: Counter,
+    /// Polls in which the driver had nothing to give.
+    pub waits: Counter,
+    /// Items taken from the egress ring.
+    pub outbound: Counter,
+    /// Polls in which an order waited for the journal.
+    pub journal_waits: Counter,
+    /// Frames in the ingress ring that the engine has not finished, at the last poll.
+    pub backlog: Gauge,
+}
+
+/// Most messages that enter in one poll.
+const MESSAGES_PER_POLL: usize = 16;
+
+pub(super) struct Sequencer<D> {
+    driver: D,
+    inbox: Option<Box<dyn Inbox>>,
+    ingress: FrameProducer,
+    egress: EgressPort,
+    progress: Arc<Progress>,
+    counters: Arc<SequencerCounters>,
+    /// Waits for the journal.
+    held: Option<Outbound>,
+    /// Number of the last frame.
+    sequence: u64,
+    /// Bytes of the driver's current message that have entered.
+    entered_bytes: usize,
+    /// Stamp of the driver's current message.
+    stamp: Ticks,
+    /// Command on its way in.
+    command: Option<Command>,
+    is_stopping: bool,
+    has_reported_failure: bool,
+}
+
+impl<D: Driver> Sequencer<D> {
+    pub(super) fn new(
+        driver: D,
+        inbox: Option<Box<dyn Inbox>>,
+        ingress: FrameProducer,
+        egress: EgressPort,
+        progress: Arc<Progress>,
+        counters: Arc<SequencerCounters>,
+    ) -> Self {
+        Self {
+            driver,
+            inbox,
+            ingress,
+            egress,
+            progress,
+            counters,
+            held: None,
+            sequence: 0,
+            entered_bytes: 0,
+            stamp: 0,
+            command: None,
+            is_stopping: false,
+            has_reported_failure: false,
+        }
+    }
+
+    /// Takes everything from the egress ring whose cause is in the journal. Returns up to which frame the driver now knows all that was
+    /// sent, and whether anything was taken.
+    fn drain(&mut self) -> (u64, bool) {
+        // Order matters: all that frames up to `done` have sent is in the ring before `done` is stored.
+        let done = self.progress.done();
+        let journaled = self.progress.journaled();
+        let mut has_taken = false;
+        loop {
+            if self.held.is_none() {
+                match self.egress.receive() {
+                    Received::Item(outbound) => self.held = Some(outbound),
+                    Received::Empty | Received::Shutdown => return (done, has_taken),
+                }
+            }
+            if let Some(outbound) = &self.held {
+                if outbound.frame() > journaled {
+                    self.counters.journal_waits.add(1);
+                    return (done.min(outbound.frame().saturating_sub(1)), has_taken);
+                }
+                self.driver.submit(outbound);
+                self.counters.outbound.add(1);
+                self.held = None;
+                has_taken = true;
+            }
+        }
+    }
+
+    /// Lets the inbox's next command enter, between two messages of the driver. True if one did.
+    fn poll_inbox(&mut self, core: &mut CoreContext) -> bool {
+        if self.entered_bytes != 0 {
+            return false;
+        }
+        if self.progress.has_failed() && !self.has_reported_failure {
+            self.has_reported_failure = true;
+            let owner = Symbol::new("journal").unwrap_or_default();
+            self.command = Some(Command::new(
+                CommandKind::Kill,
+                TradingState::Halted,
+                owner,
+                "the journal cannot be written",
+            ));
+        }
+        if self.command.is_none() {
+            self.command = self.inbox.as_mut().and_then(|inbox| inbox.poll());
+        }
+        let Some(command) = &self.command else { return false };
+        let message = Message {
+            source: OPERATOR_SOURCE,
+            kind: FrameKind::Operator,
+            receive_time: self.driver.now(),
+            stamp: core.end(),
+            bytes: bytemuck::bytes_of(command),
+        };
+        let (_, is_whole) = put(&mut self.ingress, &message, 0, message.stamp, &mut self.sequence);
+        if !is_whole {
+            return false;
+        }
+        self.command = None;
+        self.counters.frames.add(1);
+        count_message(&self.counters, FrameKind::Operator);
+        self.driver.entered(self.sequence);
+        true
+    }
+}
+
+impl<D: Driver> Agent for Sequencer<D> {
+    fn name(&self) -> &'static str {
+        "sequencer"
+    }
+
+    fn poll(&mut self, core: &mut CoreContext) -> Poll {
+        if !self.is_stopping && (self.progress.is_stopping() || self.progress.has_failed()) {
+            self.is_stopping = true;
+            self.driver.stop();
+        }
+        let (done, mut has_worked) = self.drain();
+        self.counters.backlog.set(self.sequence.saturating_sub(done).min(i64::MAX as u64) as i64);
+        if self.progress.has_failed() && self.has_reported_failure {
+            // Nothing can be journaled any more, so nothing may enter and nothing may leave.
+            return Poll::Done;
+        }
+        has_worked |= self.poll_inbox(core);
+        for _ in 0..MESSAGES_PER_POLL {
+            let message = match self.driver.next(done) {
+                Next::Message(message) => message,
+                Next::Wait => {
+                    self.counters.waits.add(1);
+                    break;
+                }
+                Next::End => return Poll::Done,
+            };
+            if self.entered_bytes == 0 {
+                self.stamp = if message.stamp == 0 { core.end() } else { message.stamp };
+            }
+            let kind = message.kind;
+            let before = self.sequence;
+            let (bytes, is_whole) =
+                put(&mut self.ingress, &message, self.entered_bytes, self.stamp, &mut self.sequence);
+            has_worked |= self.sequence != before;
+            self.counters.frames.add(self.sequence - before);
+            if is_whole {
+                self.entered_bytes = 0;
+                count_message(&self.counters, kind);
+                self.driver.advance(self.sequence);
+            } else {
+                self.entered_bytes = bytes;
+                self.counters.ingress_full.add(1);
+                break;
+            }
+        }
+        self.progress.set_sequenced(self.sequence);
+        core.forget();
+        if has_worked { Poll::Worked } else { Poll::Idle }
+    }
+}
+
+fn count_message(counters: &SequencerCounters, kind: FrameKind) {
+    if let Some(counter) = counters.messages.get((kind as usize).wrapping_sub(1)) {
+        counter.add(1);
+    }
+}
+
+/// Puts the message's bytes from `offset` on into frames until the ring is full. Returns how many bytes have entered, and whether that
+/// is all. A message over [`MESSAGE_BYTES_MAX`] is sent as far as the frame that makes it too large, which the normalizer reports.
+fn put(
+    ingress: &mut FrameProducer,
+    message: &Message<'_>,
+    mut offset: usize,
+    stamp: Ticks,
+    sequence: &mut u64,
+) -> (usize, bool) {
+    let end = message.bytes.len().min(MESSAGE_BYTES_MAX + FRAME_PAYLOAD_BYTES);
+    loop {
+        let rest = message.bytes.get(offset..end).unwrap_or(&[]);
+        let (part, has_more) = match rest.split_at_checked(FRAME_PAYLOAD_BYTES) {
+            Some((part, after)) => (part, !after.is_empty()),
+            None => (rest, false),
+        };
+        let header = FrameHeader {
+            sequence: *sequence + 1,
+            receive_time: message.receive_time,
+            stamp,
+            source: message.source,
+            kind: message.kind as u8,
+            flags: if has_more { FrameHeader::MORE } else { 0 },
+            bytes: part.len() as u16, // at most FRAME_PAYLOAD_BYTES
+            reserved: 0,
+        };
+        if !ingress.publish(&header, part) {
+            return (offset, false);
+        }
+        *sequence += 1;
+        offset += part.len();
+        if !has_more {
+            return (offset, true);
+        }
+    }
+}

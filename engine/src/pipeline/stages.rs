@@ -1,0 +1,229 @@
+//! The stages as agents: each joins plain stage logic to its ports.
+
+use super::agent::{Agent, CoreContext, Poll, StageStamp};
+use super::lane::{BookPort, EventProducer, RiskPort, StrategyPort, Taken};
+use super::progress::Progress;
+use super::rings::{EgressProducer, FramePort, Received};
+use crate::book::BookStage;
+use crate::counters::Counter;
+use crate::normalizer::{Normalizer, Payload, has_payload};
+use crate::risk::Risk;
+use crate::strategy::StrategyRunner;
+use crate::words::{Event, Ticks};
+use std::sync::Arc;
+
+/// What each agent counts about its own turns.
+#[repr(align(128))]
+#[derive(Debug, Default)]
+pub struct AgentCounters {
+    /// Items handled.
+    pub items: Counter,
+    /// Polls in which the ring behind was full.
+    pub blocked: Counter,
+}
+
+/// Frames to events.
+pub(super) struct NormalizerAgent {
+    normalizer: Normalizer,
+    frames: FramePort,
+    events: EventProducer,
+    burst: usize,
+    /// Events of the current batch that are in the ring; the batch is whole when `sent == count`.
+    sent: usize,
+    count: usize,
+    sent_payloads: usize,
+    frame_stamp: Ticks,
+    stamp: StageStamp,
+    counters: Arc<AgentCounters>,
+}
+
+impl NormalizerAgent {
+    pub(super) fn new(
+        normalizer: Normalizer,
+        frames: FramePort,
+        events: EventProducer,
+        burst: usize,
+        counters: Arc<AgentCounters>,
+    ) -> Self {
+        Self {
+            normalizer,
+            frames,
+            events,
+            burst,
+            sent: 0,
+            count: 0,
+            sent_payloads: 0,
+            frame_stamp: 0,
+            stamp: StageStamp::default(),
+            counters,
+        }
+    }
+
+    /// Puts the rest of the current batch into the event ring; false if it is full.
+    #[inline]
+    fn send(&mut self) -> bool {
+        let batch = self.normalizer.batch();
+        for event in batch.events().get(self.sent..).unwrap_or(&[]) {
+            let payload: Option<&Payload> =
+                if has_payload(event.kind()) { batch.payloads().get(self.sent_payloads) } else { None };
+            if !self.events.publish(event, payload, self.frame_stamp, self.stamp) {
+                self.counters.blocked.add(1);
+                return false;
+            }
+            self.sent += 1;
+            self.sent_payloads += usize::from(payload.is_some());
+        }
+        true
+    }
+}
+
+impl Agent for NormalizerAgent {
+    fn name(&self) -> &'static str {
+        "normalizer"
+    }
+
+    #[inline]
+    fn poll(&mut self, core: &mut CoreContext) -> Poll {
+        if self.sent < self.count && !self.send() {
+            return Poll::Idle;
+        }
+        let mut has_worked = false;
+        for _ in 0..self.burst {
+            let start = core.start();
+            let normalizer = &mut self.normalizer;
+            match self.frames.take(|frame| (normalizer.on_frame(frame), frame.header.stamp)) {
+                Received::Item((is_whole, frame_stamp)) => {
+                    has_worked = true;
+                    self.counters.items.add(1);
+                    if is_whole {
+                        self.frame_stamp = frame_stamp;
+                        self.stamp = StageStamp { start, done: core.done() };
+                        self.sent = 0;
+                        self.sent_payloads = 0;
+                        self.count = self.normalizer.batch().events().len();
+                        if !self.send() {
+                            break;
+                        }
+                    }
+                }
+                Received::Empty => break,
+                Received::Shutdown => return if has_worked { Poll::Worked } else { Poll::Done },
+            }
+        }
+        if has_worked { Poll::Worked } else { Poll::Idle }
+    }
+}
+
+/// Polls a port up to `burst` times.
+macro_rules! poll_port {
+    ($self:ident, $take:expr) => {{
+        let mut has_worked = false;
+        for _ in 0..$self.burst {
+            match $take {
+                Taken::One => {
+                    has_worked = true;
+                    $self.counters.items.add(1);
+                }
+                Taken::Empty => break,
+                Taken::Shutdown => return if has_worked { Poll::Worked } else { Poll::Done },
+            }
+        }
+        if has_worked { Poll::Worked } else { Poll::Idle }
+    }};
+}
+
+/// Events to views.
+pub(super) struct BookAgent {
+    pub(super) stage: BookStage,
+    pub(super) port: BookPort,
+    pub(super) burst: usize,
+    pub(super) counters: Arc<AgentCounters>,
+}
+
+impl Agent for BookAgent {
+    fn name(&self) -> &'static str {
+        "book"
+    }
+
+    #[inline]
+    fn poll(&mut self, core: &mut CoreContext) -> Poll {
+        let stage = &mut self.stage;
+        poll_port!(
+            self,
+            self.port.take(|head, lane| {
+                let start = core.start();
+                stage.on_event(&head.event, &mut lane.output);
+                lane.stamp = StageStamp { start, done: core.done() };
+            })
+        )
+    }
+}
+
+/// Events and views to intents.
+pub(super) struct StrategyAgent {
+    pub(super) runner: StrategyRunner,
+    pub(super) port: StrategyPort,
+    pub(super) burst: usize,
+    pub(super) counters: Arc<AgentCounters>,
+}
+
+impl Agent for StrategyAgent {
+    fn name(&self) -> &'static str {
+        "strategies"
+    }
+
+    #[inline]
+    fn poll(&mut self, core: &mut CoreContext) -> Poll {
+        let runner = &mut self.runner;
+        poll_port!(
+            self,
+            self.port.take(|head, book, lane| {
+                let start = core.start();
+                runner.on_event(&head.event, &head.payload, book.output.view(), &mut lane.batch);
+                lane.stamp = StageStamp { start, done: core.done() };
+            })
+        )
+    }
+}
+
+/// Intents to verdicts and orders.
+pub(super) struct RiskAgent {
+    pub(super) risk: Risk,
+    pub(super) port: RiskPort,
+    pub(super) egress: EgressProducer,
+    pub(super) progress: Arc<Progress>,
+    pub(super) burst: usize,
+    pub(super) counters: Arc<AgentCounters>,
+}
+
+impl Agent for RiskAgent {
+    fn name(&self) -> &'static str {
+        "risk"
+    }
+
+    #[inline]
+    fn poll(&mut self, core: &mut CoreContext) -> Poll {
+        let risk = &mut self.risk;
+        let egress = &mut self.egress;
+        let progress = &self.progress;
+        poll_port!(
+            self,
+            self.port.take(|head, book, strategies, lane| {
+                let start = core.start();
+                risk.on_event(
+                    &head.event,
+                    &head.payload,
+                    book.output.view(),
+                    head.frame_stamp,
+                    strategies.iter().map(|lane| &lane.batch),
+                    &mut lane.batch,
+                    egress,
+                );
+                lane.stamp = StageStamp { start, done: core.end() };
+                if head.event.has(Event::END_OF_FRAME) {
+                    progress.set_done(head.event.frame);
+                }
+            })
+        )
+    }
+}

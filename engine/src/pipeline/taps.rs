@@ -1,0 +1,235 @@
+//! Taps: readers that copy what passes, for the journal and for everything that looks on.
+
+use super::agent::{Agent, CoreContext, Poll, StageStamp};
+use super::lane::{Head, RiskLane, StrategyLane, StrategyLanes, Taken, TapPort};
+use super::progress::Progress;
+use super::rings::{FramePort, Received};
+use super::stages::AgentCounters;
+use crate::words::{BookView, Frame};
+use std::sync::Arc;
+
+/// What a sink says of a frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SinkAnswer {
+    /// It is kept.
+    Kept,
+    /// No room at the moment; ask again with the same frame.
+    Retry,
+    /// It cannot keep anything any more. No order leaves from now on and the session ends.
+    Failed,
+}
+
+/// Where the journal tap puts frames. Called on a pinned thread: copies into memory that is already there, nothing else.
+pub trait FrameSink: Send {
+    /// Keeps one frame.
+    fn frame(&mut self, frame: &Frame) -> SinkAnswer;
+
+    /// There will be no more.
+    fn finish(&mut self) {}
+}
+
+/// Keeps nothing: a session without a journal (replay, benches).
+#[derive(Debug, Default)]
+pub struct NoJournal;
+
+impl FrameSink for NoJournal {
+    fn frame(&mut self, _: &Frame) -> SinkAnswer {
+        SinkAnswer::Kept
+    }
+}
+
+/// A slot after every stage.
+#[derive(Clone, Copy)]
+pub struct SlotView<'a> {
+    head: &'a Head,
+    view: Option<&'a BookView>,
+    book_stamp: StageStamp,
+    strategies: StrategyLanes<'a>,
+    risk: &'a RiskLane,
+}
+
+impl<'a> SlotView<'a> {
+    /// Event, record and the stamps of frame and normalizer.
+    pub fn head(&self) -> &'a Head {
+        self.head
+    }
+
+    /// The book's view, if the event completed a group.
+    pub fn view(&self) -> Option<&'a BookView> {
+        self.view
+    }
+
+    /// When the book was at it.
+    pub fn book_stamp(&self) -> StageStamp {
+        self.book_stamp
+    }
+
+    /// What the strategies wrote, by core.
+    pub fn strategies(&self) -> impl Iterator<Item = &'a StrategyLane> {
+        self.strategies.iter()
+    }
+
+    /// What risk wrote.
+    pub fn risk(&self) -> &'a RiskLane {
+        self.risk
+    }
+}
+
+/// Where the tap puts what it sees: digests, audit, histograms.
+pub trait SlotSink: Send {
+    /// One slot, in the order of the ring. [`SinkAnswer::Retry`] is answered by the same slot again.
+    fn slot(&mut self, slot: &SlotView<'_>) -> SinkAnswer;
+
+    /// There was nothing to see at the moment.
+    fn idle(&mut self) {}
+
+    /// There will be no more.
+    fn finish(&mut self) {}
+}
+
+/// Looks at nothing.
+#[derive(Debug, Default)]
+pub struct NoTap;
+
+impl SlotSink for NoTap {
+    fn slot(&mut self, _: &SlotView<'_>) -> SinkAnswer {
+        SinkAnswer::Kept
+    }
+}
+
+/// Frames to the journal. Runs beside the normalizer; orders wait for it at the egress.
+pub(super) struct JournalAgent<S> {
+    pub(super) sink: S,
+    pub(super) frames: FramePort,
+    /// A frame that the sink could not keep yet.
+    pub(super) held: Option<Frame>,
+    pub(super) progress: Arc<Progress>,
+    pub(super) burst: usize,
+    pub(super) counters: Arc<AgentCounters>,
+}
+
+impl<S: FrameSink> Agent for JournalAgent<S> {
+    fn name(&self) -> &'static str {
+        "journal"
+    }
+
+    #[inline]
+    fn poll(&mut self, core: &mut CoreContext) -> Poll {
+        let mut last = 0;
+        let mut has_ended = false;
+        for _ in 0..self.burst {
+            if let Some(frame) = &self.held {
+                match self.sink.frame(frame) {
+                    SinkAnswer::Kept => last = frame.header.sequence,
+                    SinkAnswer::Retry => {
+                        self.counters.blocked.add(1);
+                        break;
+                    }
+                    // The frames still have to flow, or the ring would stand still: they are let go unread, and as `journaled` stays
+                    // where it is, no order leaves.
+                    SinkAnswer::Failed => self.progress.fail(),
+                }
+                self.held = None;
+                self.counters.items.add(1);
+                continue;
+            }
+            let sink = &mut self.sink;
+            match self.frames.take(|frame| match sink.frame(frame) {
+                SinkAnswer::Kept => Ok(frame.header.sequence),
+                SinkAnswer::Retry => Err(Some(*frame)),
+                SinkAnswer::Failed => Err(None),
+            }) {
+                Received::Item(Ok(sequence)) => {
+                    last = sequence;
+                    self.counters.items.add(1);
+                }
+                Received::Item(Err(Some(frame))) => {
+                    self.held = Some(frame);
+                    self.counters.blocked.add(1);
+                    break;
+                }
+                Received::Item(Err(None)) => self.progress.fail(),
+                Received::Empty => break,
+                Received::Shutdown => {
+                    has_ended = true;
+                    break;
+                }
+            }
+        }
+        if last > 0 {
+            self.progress.set_journaled(last);
+            core.forget();
+            return Poll::Worked;
+        }
+        if has_ended && self.held.is_none() {
+            self.sink.finish();
+            return Poll::Done;
+        }
+        Poll::Idle
+    }
+}
+
+/// Slots to the tap's sink.
+pub(super) struct TapAgent<S> {
+    pub(super) sink: S,
+    pub(super) port: TapPort,
+    pub(super) progress: Arc<Progress>,
+    pub(super) burst: usize,
+    pub(super) counters: Arc<AgentCounters>,
+}
+
+impl<S: SlotSink> Agent for TapAgent<S> {
+    fn name(&self) -> &'static str {
+        "tap"
+    }
+
+    #[inline]
+    fn poll(&mut self, core: &mut CoreContext) -> Poll {
+        let mut last = 0;
+        let mut has_ended = false;
+        for _ in 0..self.burst {
+            let sink = &mut self.sink;
+            let progress = &self.progress;
+            let counters = &self.counters;
+            let taken = self.port.take(|head, book, strategies, risk| {
+                let slot =
+                    SlotView { head, view: book.output.view(), book_stamp: book.stamp, strategies, risk };
+                // A slot cannot be held back once taken, so the sink is asked until it has room: it is the audit's turn to be slow, never
+                // to lose. Segments are prepared ahead, so this is rare and counted.
+                loop {
+                    match sink.slot(&slot) {
+                        SinkAnswer::Kept => break,
+                        SinkAnswer::Retry => {
+                            counters.blocked.add(1);
+                            std::thread::yield_now();
+                        }
+                        SinkAnswer::Failed => {
+                            progress.fail();
+                            break;
+                        }
+                    }
+                }
+                last = head.event.frame;
+            });
+            match taken {
+                Taken::One => self.counters.items.add(1),
+                Taken::Empty => break,
+                Taken::Shutdown => {
+                    has_ended = true;
+                    break;
+                }
+            }
+        }
+        if last > 0 {
+            self.progress.set_tapped(last);
+            core.forget();
+            return Poll::Worked;
+        }
+        if has_ended {
+            self.sink.finish();
+            return Poll::Done;
+        }
+        self.sink.idle();
+        Poll::Idle
+    }
+}
