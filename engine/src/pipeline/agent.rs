@@ -20,6 +20,9 @@ pub trait Agent: Send {
 
     /// Does a bounded amount of work and returns.
     fn poll(&mut self, core: &mut CoreContext) -> Poll;
+
+    /// After [`Poll::Done`]: hands over what is to outlive the pipeline. Dropping the agent drops its rings' producers.
+    fn finish(self: Box<Self>) {}
 }
 
 /// Which stamps are taken.

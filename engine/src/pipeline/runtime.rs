@@ -15,7 +15,7 @@ use super::lane::event_ring;
 use super::progress::Progress;
 use super::rings::{egress_ring, ingress_ring};
 use super::sequencer::{Sequencer, SequencerCounters};
-use super::stages::{AgentCounters, BookAgent, NormalizerAgent, RiskAgent, StrategyAgent};
+use super::stages::{AgentCounters, BookAgent, Handover, NormalizerAgent, RiskAgent, StrategyAgent};
 use super::taps::{FrameSink, JournalAgent, SlotSink, TapAgent};
 use super::topology::{CoreSpec, HostCores, Role, Topology, TopologyError};
 use crate::book::BookStage;
@@ -150,12 +150,38 @@ impl PipelineCounters {
     }
 }
 
+/// The stages as the session left them.
+#[derive(Clone, Default)]
+pub struct Finished {
+    normalizer: Handover<Normalizer>,
+    book: Handover<BookStage>,
+    risk: Handover<Risk>,
+}
+
+impl Finished {
+    /// The normalizer, with every instrument that was learnt.
+    pub fn normalizer(&self) -> Option<&Normalizer> {
+        self.normalizer.get()
+    }
+
+    /// The books.
+    pub fn book(&self) -> Option<&BookStage> {
+        self.book.get()
+    }
+
+    /// Risk: trading state, positions, open orders.
+    pub fn risk(&self) -> Option<&Risk> {
+        self.risk.get()
+    }
+}
+
 /// A running pipeline.
 pub struct Pipeline {
     progress: Arc<Progress>,
     counters: PipelineCounters,
     cores: Vec<CoreReport>,
     threads: Vec<JoinHandle<()>>,
+    finished: Finished,
 }
 
 const RING_LEAST: usize = 64;
@@ -218,6 +244,7 @@ impl Pipeline {
         }
 
         let progress = Arc::<Progress>::default();
+        let finished = Finished::default();
         let mut counters = PipelineCounters::default();
         // 1, 2, 3: the rings
         let (frames, normalizer_port, journal_port) = ingress_ring(config.ingress_slots);
@@ -245,6 +272,7 @@ impl Pipeline {
                     events.producer,
                     burst,
                     counters.agent(Role::Normalizer),
+                    Arc::clone(&finished.normalizer),
                 )),
             ),
             (
@@ -254,6 +282,7 @@ impl Pipeline {
                     port: events.book,
                     burst,
                     counters: counters.agent(Role::Book),
+                    handover: Arc::clone(&finished.book),
                 }),
             ),
         ];
@@ -273,6 +302,7 @@ impl Pipeline {
                 progress: Arc::clone(&progress),
                 burst,
                 counters: counters.agent(Role::Risk),
+                handover: Arc::clone(&finished.risk),
             }),
         ));
         agents.push((
@@ -298,7 +328,7 @@ impl Pipeline {
         ));
 
         // 4: onto the cores
-        let mut pipeline = Self { progress, counters, cores: Vec::new(), threads: Vec::new() };
+        let mut pipeline = Self { progress, counters, cores: Vec::new(), threads: Vec::new(), finished };
         for (index, spec) in topology.cores.iter().enumerate() {
             let mut here: Vec<Box<dyn Agent>> = Vec::new();
             for role in &spec.roles {
@@ -362,13 +392,13 @@ impl Pipeline {
         self.threads.iter().all(JoinHandle::is_finished)
     }
 
-    /// Waits for the end. False if a thread ended by a panic (only possible in builds that unwind).
-    pub fn join(self) -> bool {
+    /// Waits for the end. `None` if a thread ended by a panic (only possible in builds that unwind).
+    pub fn join(self) -> Option<Finished> {
         let mut is_clean = true;
         for thread in self.threads {
             is_clean &= thread.join().is_ok();
         }
-        is_clean
+        is_clean.then_some(self.finished)
     }
 }
 
@@ -395,9 +425,9 @@ fn run_core(
             match agent.poll(&mut context) {
                 Poll::Worked => has_worked = true,
                 Poll::Idle => {}
-                // Dropping it drops its rings' producers: the stages behind end when they have seen everything.
+                // With it go its rings' producers: the stages behind end when they have seen everything.
                 Poll::Done => {
-                    drop(agents.remove(index));
+                    agents.remove(index).finish();
                     continue;
                 }
             }

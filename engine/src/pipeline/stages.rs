@@ -10,7 +10,10 @@ use crate::normalizer::{Normalizer, Payload, has_payload};
 use crate::risk::Risk;
 use crate::strategy::StrategyRunner;
 use crate::words::{Event, Ticks};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+/// Where an agent leaves its stage when it ends.
+pub(super) type Handover<T> = Arc<OnceLock<T>>;
 
 /// What each agent counts about its own turns.
 #[repr(align(128))]
@@ -35,6 +38,7 @@ pub(super) struct NormalizerAgent {
     frame_stamp: Ticks,
     stamp: StageStamp,
     counters: Arc<AgentCounters>,
+    handover: Handover<Normalizer>,
 }
 
 impl NormalizerAgent {
@@ -44,6 +48,7 @@ impl NormalizerAgent {
         events: EventProducer,
         burst: usize,
         counters: Arc<AgentCounters>,
+        handover: Handover<Normalizer>,
     ) -> Self {
         Self {
             normalizer,
@@ -56,6 +61,7 @@ impl NormalizerAgent {
             frame_stamp: 0,
             stamp: StageStamp::default(),
             counters,
+            handover,
         }
     }
 
@@ -112,6 +118,11 @@ impl Agent for NormalizerAgent {
         }
         if has_worked { Poll::Worked } else { Poll::Idle }
     }
+
+    fn finish(self: Box<Self>) {
+        // Set once, by this agent alone; a second value cannot be.
+        let _ = self.handover.set(self.normalizer);
+    }
 }
 
 /// Polls a port up to `burst` times.
@@ -138,6 +149,7 @@ pub(super) struct BookAgent {
     pub(super) port: BookPort,
     pub(super) burst: usize,
     pub(super) counters: Arc<AgentCounters>,
+    pub(super) handover: Handover<BookStage>,
 }
 
 impl Agent for BookAgent {
@@ -156,6 +168,11 @@ impl Agent for BookAgent {
                 lane.stamp = StageStamp { start, done: core.done() };
             })
         )
+    }
+
+    fn finish(self: Box<Self>) {
+        // Set once, by this agent alone; a second value cannot be.
+        let _ = self.handover.set(self.stage);
     }
 }
 
@@ -194,6 +211,7 @@ pub(super) struct RiskAgent {
     pub(super) progress: Arc<Progress>,
     pub(super) burst: usize,
     pub(super) counters: Arc<AgentCounters>,
+    pub(super) handover: Handover<Risk>,
 }
 
 impl Agent for RiskAgent {
@@ -225,5 +243,10 @@ impl Agent for RiskAgent {
                 }
             })
         )
+    }
+
+    fn finish(self: Box<Self>) {
+        // Set once, by this agent alone; a second value cannot be.
+        let _ = self.handover.set(self.risk);
     }
 }
