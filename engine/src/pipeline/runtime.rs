@@ -15,7 +15,7 @@ use super::lane::event_ring;
 use super::progress::Progress;
 use super::rings::{egress_ring, ingress_ring};
 use super::sequencer::{Sequencer, SequencerCounters};
-use super::stages::{AgentCounters, BookAgent, Handover, NormalizerAgent, RiskAgent, StrategyAgent};
+use super::stages::{AgentCounters, BookAgent, NormalizerAgent, RiskAgent, StrategyAgent};
 use super::taps::{FrameSink, JournalAgent, SlotSink, TapAgent};
 use super::topology::{CoreSpec, HostCores, Role, Topology, TopologyError};
 use crate::book::BookStage;
@@ -25,6 +25,7 @@ use crate::risk::Risk;
 use crate::strategy::StrategyRunner;
 use crate::words::Clock;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
 /// Sizes and manners of a pipeline.
@@ -151,28 +152,13 @@ impl PipelineCounters {
 }
 
 /// The stages as the session left them.
-#[derive(Clone, Default)]
 pub struct Finished {
-    normalizer: Handover<Normalizer>,
-    book: Handover<BookStage>,
-    risk: Handover<Risk>,
-}
-
-impl Finished {
-    /// The normalizer, with every instrument that was learnt.
-    pub fn normalizer(&self) -> Option<&Normalizer> {
-        self.normalizer.get()
-    }
-
+    /// With every instrument that was learnt.
+    pub normalizer: Normalizer,
     /// The books.
-    pub fn book(&self) -> Option<&BookStage> {
-        self.book.get()
-    }
-
-    /// Risk: trading state, positions, open orders.
-    pub fn risk(&self) -> Option<&Risk> {
-        self.risk.get()
-    }
+    pub book: BookStage,
+    /// Trading state, positions, open orders.
+    pub risk: Risk,
 }
 
 /// A running pipeline.
@@ -181,7 +167,7 @@ pub struct Pipeline {
     counters: PipelineCounters,
     cores: Vec<CoreReport>,
     threads: Vec<JoinHandle<()>>,
-    finished: Finished,
+    finished: (Receiver<Normalizer>, Receiver<BookStage>, Receiver<Risk>),
 }
 
 const RING_LEAST: usize = 64;
@@ -244,7 +230,9 @@ impl Pipeline {
         }
 
         let progress = Arc::<Progress>::default();
-        let finished = Finished::default();
+        let (normalizer_out, normalizer_in) = sync_channel(1);
+        let (book_out, book_in) = sync_channel(1);
+        let (risk_out, risk_in) = sync_channel(1);
         let mut counters = PipelineCounters::default();
         // 1, 2, 3: the rings
         let (frames, normalizer_port, journal_port) = ingress_ring(config.ingress_slots);
@@ -272,7 +260,7 @@ impl Pipeline {
                     events.producer,
                     burst,
                     counters.agent(Role::Normalizer),
-                    Arc::clone(&finished.normalizer),
+                    normalizer_out,
                 )),
             ),
             (
@@ -282,7 +270,7 @@ impl Pipeline {
                     port: events.book,
                     burst,
                     counters: counters.agent(Role::Book),
-                    handover: Arc::clone(&finished.book),
+                    handover: book_out,
                 }),
             ),
         ];
@@ -302,7 +290,7 @@ impl Pipeline {
                 progress: Arc::clone(&progress),
                 burst,
                 counters: counters.agent(Role::Risk),
-                handover: Arc::clone(&finished.risk),
+                handover: risk_out,
             }),
         ));
         agents.push((
@@ -328,7 +316,13 @@ impl Pipeline {
         ));
 
         // 4: onto the cores
-        let mut pipeline = Self { progress, counters, cores: Vec::new(), threads: Vec::new(), finished };
+        let mut pipeline = Self {
+            progress,
+            counters,
+            cores: Vec::new(),
+            threads: Vec::new(),
+            finished: (normalizer_in, book_in, risk_in),
+        };
         for (index, spec) in topology.cores.iter().enumerate() {
             let mut here: Vec<Box<dyn Agent>> = Vec::new();
             for role in &spec.roles {
@@ -398,7 +392,16 @@ impl Pipeline {
         for thread in self.threads {
             is_clean &= thread.join().is_ok();
         }
-        is_clean.then_some(self.finished)
+        let (normalizer, book, risk) = self.finished;
+        is_clean
+            .then(|| {
+                Some(Finished {
+                    normalizer: normalizer.try_recv().ok()?,
+                    book: book.try_recv().ok()?,
+                    risk: risk.try_recv().ok()?,
+                })
+            })
+            .flatten()
     }
 }
 

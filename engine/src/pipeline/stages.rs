@@ -10,10 +10,11 @@ use crate::normalizer::{Normalizer, Payload, has_payload};
 use crate::risk::Risk;
 use crate::strategy::StrategyRunner;
 use crate::words::{Event, Ticks};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 
-/// Where an agent leaves its stage when it ends.
-pub(super) type Handover<T> = Arc<OnceLock<T>>;
+/// Where an agent leaves its stage when it ends: a channel of one, used once.
+pub(super) type Handover<T> = SyncSender<T>;
 
 /// What each agent counts about its own turns.
 #[repr(align(128))]
@@ -84,10 +85,6 @@ impl NormalizerAgent {
 }
 
 impl Agent for NormalizerAgent {
-    fn name(&self) -> &'static str {
-        "normalizer"
-    }
-
     #[inline]
     fn poll(&mut self, core: &mut CoreContext) -> Poll {
         if self.sent < self.count && !self.send() {
@@ -120,8 +117,8 @@ impl Agent for NormalizerAgent {
     }
 
     fn finish(self: Box<Self>) {
-        // Set once, by this agent alone; a second value cannot be.
-        let _ = self.handover.set(self.normalizer);
+        // There is room for one, and nobody to miss it if the pipeline was dropped.
+        let _ = self.handover.try_send(self.normalizer);
     }
 }
 
@@ -153,10 +150,6 @@ pub(super) struct BookAgent {
 }
 
 impl Agent for BookAgent {
-    fn name(&self) -> &'static str {
-        "book"
-    }
-
     #[inline]
     fn poll(&mut self, core: &mut CoreContext) -> Poll {
         let stage = &mut self.stage;
@@ -171,8 +164,8 @@ impl Agent for BookAgent {
     }
 
     fn finish(self: Box<Self>) {
-        // Set once, by this agent alone; a second value cannot be.
-        let _ = self.handover.set(self.stage);
+        // There is room for one, and nobody to miss it if the pipeline was dropped.
+        let _ = self.handover.try_send(self.stage);
     }
 }
 
@@ -185,10 +178,6 @@ pub(super) struct StrategyAgent {
 }
 
 impl Agent for StrategyAgent {
-    fn name(&self) -> &'static str {
-        "strategies"
-    }
-
     #[inline]
     fn poll(&mut self, core: &mut CoreContext) -> Poll {
         let runner = &mut self.runner;
@@ -215,10 +204,6 @@ pub(super) struct RiskAgent {
 }
 
 impl Agent for RiskAgent {
-    fn name(&self) -> &'static str {
-        "risk"
-    }
-
     #[inline]
     fn poll(&mut self, core: &mut CoreContext) -> Poll {
         let risk = &mut self.risk;
@@ -246,7 +231,7 @@ impl Agent for RiskAgent {
     }
 
     fn finish(self: Box<Self>) {
-        // Set once, by this agent alone; a second value cannot be.
-        let _ = self.handover.set(self.risk);
+        // There is room for one, and nobody to miss it if the pipeline was dropped.
+        let _ = self.handover.try_send(self.risk);
     }
 }
