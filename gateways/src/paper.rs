@@ -69,8 +69,8 @@ mod tests;
 mod venue;
 mod wire;
 
+pub use acting::LEVELS_PER_ORDER_MAX;
 pub use config::{Latency, PaperConfig, PaperConfigError};
 pub use market::{MarketBook, MarketOrder};
-pub use acting::LEVELS_PER_ORDER_MAX;
 pub(crate) use message::OrderMessage;
 pub use venue::{PaperCounters, PaperVenue};

@@ -18,6 +18,8 @@ mod journal;
 mod digests;
 mod audit;
 mod latency;
+mod tap;
+mod replay;
 mod manifest;
 mod session;
 
@@ -38,4 +40,9 @@ pub use latency::{
 pub use manifest::{Ended, Host, MANIFEST_FORMAT, Manifest, ManifestError, fingerprint};
 pub use preparer::{JournalConfig, Preparer, PreparerCounters};
 pub use reader::{Cut, CutCause};
+pub use replay::{JournalDriver, ReplayEnd};
 pub use session::{SESSION_NAME_MAX, SessionError, SessionFolder, rfc3339};
+pub use tap::{
+    CHECKPOINT_FRAMES, JournalSink, LATENCY_STAGES, LatencyCollector, LatencyTap, SessionTap, TapOutcome,
+    latency_exchange,
+};

@@ -176,10 +176,9 @@ impl<B: MarketBook> Desk<B> {
                     }
                 }
             }
-            MarketStatus::Trading
-            | MarketStatus::Halted
-            | MarketStatus::Paused
-            | MarketStatus::QuoteOnly => market.status = status,
+            MarketStatus::Trading | MarketStatus::Halted | MarketStatus::Paused | MarketStatus::QuoteOnly => {
+                market.status = status
+            }
         }
     }
 
