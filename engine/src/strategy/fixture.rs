@@ -207,3 +207,17 @@ impl Rig {
 pub(super) fn of_side(intents: &[Intent], side: Side) -> Option<Intent> {
     intents.iter().find(|intent| intent.side() == Some(side)).copied()
 }
+
+/// Numbers out of a seed (Steele, Lea & Flood 2014, SplitMix64).
+pub(super) struct Random(pub(super) u64);
+
+impl Random {
+    /// From 0 to below `end`.
+    pub(super) fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((mixed ^ (mixed >> 31)) % end as u64) as usize
+    }
+}

@@ -134,7 +134,7 @@ impl ImbalanceTaker {
         self.markets.binary_search_by_key(&instrument, |market| market.instrument).ok()
     }
 
-    fn decide(&mut self, context: &mut Context<'_>, place: usize, view: &BookView) {
+    fn decide(&mut self, context: &mut Context<'_>, place: usize, view: &BookView, is_fresh: bool) {
         let Some(market) = self.markets.get_mut(place) else { return };
         let position = context.position(market.instrument).lots();
         let now = context.now();
@@ -150,9 +150,11 @@ impl ImbalanceTaker {
             Some(since) if self.parameters.wants_out(position, now.since(since), self.holding_time, view) => {
                 self.parameters.exit(position, view)
             }
-            Some(_) | None => {
-                self.parameters.entry(context, position, view).filter(|_| now >= market.cool_until)
+            // A signal is worth something at the moment it comes, not at a timer tick a second later.
+            Some(_) | None if is_fresh && now >= market.cool_until => {
+                self.parameters.entry(context, position, view)
             }
+            Some(_) | None => None,
         };
         // One order at a time: what is on its way may still fill.
         if let Some(request) = request
@@ -163,11 +165,11 @@ impl ImbalanceTaker {
         }
     }
 
-    /// Decides by the last view.
+    /// Decides by the last view whether to leave.
     fn catch_up(&mut self, context: &mut Context<'_>, place: usize) {
         let Some(market) = self.markets.get(place) else { return };
         if let Some(view) = context.book(market.instrument).copied() {
-            self.decide(context, place, &view);
+            self.decide(context, place, &view, false);
         }
     }
 }
@@ -255,7 +257,7 @@ impl Strategy for ImbalanceTaker {
         if let Some(market) = self.markets.get_mut(place) {
             market.gate.on_view(view);
         }
-        self.decide(context, place, view);
+        self.decide(context, place, view, true);
     }
 
     fn on_report(&mut self, context: &mut Context<'_>, report: &Report) {

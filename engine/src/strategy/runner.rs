@@ -495,3 +495,5 @@ fn count(count: usize) -> i64 {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod venue_tests;
