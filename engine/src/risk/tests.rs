@@ -1,0 +1,11 @@
+//! Tests of the risk stage, each file one concern.
+
+mod desk;
+mod fire_drill;
+mod states;
+mod halting;
+mod filling;
+mod recovering;
+mod sizes;
+mod ledger;
+mod against_naive;
