@@ -1,0 +1,362 @@
+//! [`MarketMaker`]: quotes both sides round the microprice, leaning against its inventory.
+//!
+//! With the position `q` in lots, the microprice `m` and the tick `τ` at it:
+//!
+//! ```text
+//! reservation price   r = m − q · skew · τ
+//! half spread         δ = max(half_spread_ticks · τ,  half_spread_ppm · |m| / 10⁶)
+//! bid = floor(r − δ), at most the highest grid price below the best ask
+//! ask = ceil (r + δ), at least the lowest grid price above the best bid
+//! ```
+//!
+//! The shift against inventory is that of Avellaneda & Stoikov ("High-frequency trading in a limit order book", 2008, eq. 2.6):
+//! `r = s − q·γ·σ²·(T − t)`. Simplified: the factor `γσ²(T − t)` is one constant, `skew`, so the shift neither follows volatility
+//! nor dies out towards an end of session, and `δ` is a constant instead of their optimum `γσ²(T − t)/2 + ln(1 + γ/k)/γ`,
+//! which needs the arrival rate of market orders.
+//!
+//! The microprice is [`Statistics::microprice`](crate::words::Statistics::microprice), the size-weighted mid. Stoikov ("The micro-price", 2018) shows
+//! that this is not a martingale and calls microprice the limit of expected future mids given imbalance and spread, which needs a fitted
+//! model; the weighted mid is its simplest stand-in. Our own resting quantity is not taken out of it.
+
+use super::market_gate::MarketGate;
+use super::parameters::in_range;
+use super::{Change, Context, OrderRequest, ParameterError, StatusChange, Strategy, WorkingOrder};
+use crate::words::{
+    BookView, Instrument, InstrumentId, Nanos, OrderId, Price, Qty, Report, ReportKind, Side, TickTable,
+    TimeInForce, round_div,
+};
+use serde::{Deserialize, Serialize};
+
+const NAME: &str = "market_maker";
+
+/// What the market maker is told. The same for each of its instruments.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MarketMakerParameters {
+    /// Quantity of each quote, lots, 1 to 10⁹.
+    pub quote_qty: i64,
+    /// Largest position it quotes towards, lots either way, 1 to 10⁹. A quote never asks for more than what is left to it; while a replace is
+    /// under way, the old order can still be filled on top (at most one `quote_qty`). The hard limit is risk's.
+    pub position_limit: i64,
+    /// Half spread in ticks, 0 to 10⁶. The larger of this and `half_spread_ppm` counts; one must be positive.
+    #[serde(default)]
+    pub half_spread_ticks: i64,
+    /// Half spread in millionths of the microprice (100 is a basis point), 0 to 10⁶.
+    #[serde(default)]
+    pub half_spread_ppm: i64,
+    /// Shift of both quotes against the position, in thousandths of a tick for each lot held, 0 to 10⁶. Default 0: no skew.
+    #[serde(default)]
+    pub skew_milliticks_per_lot: i64,
+    /// A standing quote is moved only if its target lies more than this many ticks away, 0 to 10⁶. Default 0: at every change.
+    #[serde(default)]
+    pub requote_threshold_ticks: i64,
+    /// Least time from one new order or replace of a side to the next, microseconds, 0 to 3.6·10⁹. Default 100 ms. Cancels do not wait.
+    #[serde(default = "default_requote_interval_us")]
+    pub min_requote_interval_us: i64,
+    /// How long a side keeps still after a refusal of its order, milliseconds, 0 to 3.6·10⁶. Default 1 s.
+    #[serde(default = "default_pause_after_reject_ms")]
+    pub pause_after_reject_ms: i64,
+}
+
+fn default_requote_interval_us() -> i64 {
+    100_000
+}
+
+fn default_pause_after_reject_ms() -> i64 {
+    1_000
+}
+
+impl MarketMakerParameters {
+    /// Checks every value against its range.
+    ///
+    /// # Errors
+    /// [`ParameterError`] for the first one outside.
+    pub fn validate(&self) -> Result<(), ParameterError> {
+        in_range(NAME, "quote_qty", self.quote_qty, 1..=1_000_000_000)?;
+        in_range(NAME, "position_limit", self.position_limit, 1..=1_000_000_000)?;
+        in_range(NAME, "half_spread_ticks", self.half_spread_ticks, 0..=1_000_000)?;
+        in_range(NAME, "half_spread_ppm", self.half_spread_ppm, 0..=1_000_000)?;
+        in_range(NAME, "skew_milliticks_per_lot", self.skew_milliticks_per_lot, 0..=1_000_000)?;
+        in_range(NAME, "requote_threshold_ticks", self.requote_threshold_ticks, 0..=1_000_000)?;
+        in_range(NAME, "min_requote_interval_us", self.min_requote_interval_us, 0..=3_600_000_000)?;
+        in_range(NAME, "pause_after_reject_ms", self.pause_after_reject_ms, 0..=3_600_000)?;
+        if self.half_spread_ticks == 0 && self.half_spread_ppm == 0 {
+            return Err(ParameterError {
+                strategy: NAME,
+                key: "half_spread_ticks",
+                value: 0,
+                rule: "this or `half_spread_ppm` must be positive".into(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// One side of one market.
+#[derive(Clone, Copy, Default, Debug)]
+struct SideState {
+    /// No new order or replace before this.
+    quiet_until: Nanos,
+    /// No further cancel before this: the last one was refused.
+    cancel_quiet_until: Nanos,
+    /// The order whose replace was refused: it is cancelled instead, so that a stale quote does not stand.
+    withdraw: OrderId,
+}
+
+#[derive(Debug)]
+struct Market {
+    instrument: InstrumentId,
+    gate: MarketGate,
+    sides: [SideState; 2],
+    /// Both sides are as they should be for the last view.
+    settled: bool,
+}
+
+/// The strategy. See the [module](self) for its formulas and [`MarketMakerParameters`] for its settings.
+///
+/// It keeps no list of its orders: what stands is asked of the context, so that a restarted session finds its orders again.
+#[derive(Debug)]
+pub struct MarketMaker {
+    parameters: MarketMakerParameters,
+    requote_interval: Nanos,
+    reject_pause: Nanos,
+    markets: Vec<Market>,
+}
+
+/// Where a side should stand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Quote {
+    price: Price,
+    qty: Qty,
+}
+
+impl MarketMaker {
+    /// Checks the parameters.
+    ///
+    /// # Errors
+    /// [`ParameterError`] for a value outside of its range.
+    pub fn new(parameters: MarketMakerParameters) -> Result<Self, ParameterError> {
+        parameters.validate()?;
+        Ok(Self {
+            requote_interval: Nanos::from_micros(parameters.min_requote_interval_us),
+            reject_pause: Nanos::from_millis(parameters.pause_after_reject_ms),
+            parameters,
+            markets: Vec::new(),
+        })
+    }
+
+    /// The quote of a side; `None` if it should not stand.
+    fn target(&self, side: Side, view: &BookView, position: Qty, ticks: &TickTable) -> Option<Quote> {
+        let (best_bid, best_ask) = (view.best_bid()?, view.best_ask()?);
+        let room = self.parameters.position_limit.saturating_sub(position.lots().saturating_mul(side.sign()));
+        let qty = self.parameters.quote_qty.min(room);
+        if qty <= 0 {
+            return None;
+        }
+        let micro = i128::from(view.statistics.microprice.nanos());
+        let tick = i128::from(ticks.tick_at(view.statistics.microprice).nanos());
+        // Parameters are at most 10⁹ and 10⁶, the rest i64: every product is below 2^114.
+        let skew = i128::from(position.lots()) * i128::from(self.parameters.skew_milliticks_per_lot) * tick;
+        let reservation = micro - round_div(skew, 1_000);
+        let by_ticks = i128::from(self.parameters.half_spread_ticks) * tick;
+        let by_part = round_div(i128::from(self.parameters.half_spread_ppm) * micro.abs(), 1_000_000);
+        let half_spread = by_ticks.max(by_part);
+        let one = Price::from_nanos(1);
+        let price = match side {
+            Side::Buy => ticks
+                .floor(to_price(reservation - half_spread))
+                .min(ticks.floor(best_ask.price.saturating_sub(one))),
+            Side::Sell => ticks
+                .ceil(to_price(reservation + half_spread))
+                .max(ticks.ceil(best_bid.price.saturating_add(one))),
+        };
+        Some(Quote { price, qty: Qty::from_lots(qty) })
+    }
+
+    /// Brings one market to where it should be, as far as that may be done now.
+    fn steer(&mut self, context: &mut Context<'_>, place: usize, view: Option<&BookView>) {
+        let Some(market) = self.markets.get(place) else { return };
+        let (instrument, is_open, mut sides) = (market.instrument, market.gate.is_open(), market.sides);
+        let position = context.position(instrument);
+        let mut settled = true;
+        for (side, state) in [Side::Buy, Side::Sell].into_iter().zip(&mut sides) {
+            let target = match view {
+                Some(view) if is_open => context
+                    .instrument(instrument)
+                    .and_then(|instrument| instrument.terms.as_ref())
+                    .and_then(|terms| {
+                        let tick = terms.ticks.tick_at(view.statistics.microprice);
+                        self.target(side, view, position, &terms.ticks).map(|quote| (quote, tick))
+                    }),
+                Some(_) | None => None,
+            };
+            settled &= self.steer_side(context, instrument, side, state, target);
+        }
+        if let Some(market) = self.markets.get_mut(place) {
+            market.sides = sides;
+            // A closed gate opens without a change of the best prices.
+            market.settled = settled && is_open;
+        }
+    }
+
+    /// One side; `target` with the tick that holds there. True if nothing is left to be done.
+    fn steer_side(
+        &self,
+        context: &mut Context<'_>,
+        instrument: InstrumentId,
+        side: Side,
+        state: &mut SideState,
+        target: Option<(Quote, Price)>,
+    ) -> bool {
+        let mut of_side = context.orders_of(instrument).filter(|order| order.side == side).copied();
+        let standing = of_side.next();
+        let surplus = of_side.next();
+        drop(of_side);
+        if let Some(surplus) = surplus {
+            // More than one order a side is nothing we do: left over from an earlier session.
+            withdraw(context, state, &surplus);
+        }
+        let now = context.now();
+        let is_settled = match (standing, target) {
+            (None, None) => true,
+            (Some(order), None) => {
+                withdraw(context, state, &order);
+                false
+            }
+            (None, Some((quote, _))) => {
+                if now >= state.quiet_until {
+                    let request = OrderRequest {
+                        instrument,
+                        side,
+                        price: quote.price,
+                        qty: quote.qty,
+                        tif: TimeInForce::Day,
+                        post_only: true,
+                        reduce_only: false,
+                    };
+                    if context.new_order(request).is_ok() {
+                        state.quiet_until = now.after(self.requote_interval);
+                    }
+                }
+                false
+            }
+            (Some(order), Some((quote, tick))) => {
+                let away = order.price.nanos().abs_diff(quote.price.nanos());
+                let threshold = tick.nanos().saturating_mul(self.parameters.requote_threshold_ticks);
+                let is_right = away <= threshold.unsigned_abs() && order.open <= quote.qty;
+                if order.change != Change::None || !order.acknowledged {
+                    false
+                } else if is_right {
+                    true
+                } else if state.withdraw == order.id {
+                    withdraw(context, state, &order);
+                    false
+                } else {
+                    if now >= state.quiet_until && context.replace(order.id, quote.price, quote.qty).is_ok() {
+                        state.quiet_until = now.after(self.requote_interval);
+                    }
+                    false
+                }
+            }
+        };
+        is_settled && surplus.is_none()
+    }
+
+    fn place_of(&self, instrument: InstrumentId) -> Option<usize> {
+        self.markets.binary_search_by_key(&instrument, |market| market.instrument).ok()
+    }
+
+    /// Steers by the last view.
+    fn catch_up(&mut self, context: &mut Context<'_>, place: usize) {
+        let Some(market) = self.markets.get(place) else { return };
+        let view = context.book(market.instrument).copied();
+        self.steer(context, place, view.as_ref());
+    }
+}
+
+impl Strategy for MarketMaker {
+    fn on_start(&mut self, instruments: &[&Instrument]) {
+        self.markets = instruments
+            .iter()
+            .map(|instrument| Market {
+                instrument: instrument.id,
+                gate: MarketGate::default(),
+                sides: [SideState::default(); 2],
+                settled: false,
+            })
+            .collect();
+    }
+
+    fn on_book(&mut self, context: &mut Context<'_>, view: &BookView) {
+        let Some(place) = self.place_of(view.instrument) else { return };
+        let Some(market) = self.markets.get_mut(place) else { return };
+        market.gate.on_view(view);
+        // Both quotes are functions of the best prices and the position.
+        if market.settled && market.gate.is_open() && view.flags & BookView::BBO_CHANGED == 0 {
+            return;
+        }
+        self.steer(context, place, Some(view));
+    }
+
+    fn on_report(&mut self, context: &mut Context<'_>, report: &Report) {
+        let Some(place) = self.place_of(report.instrument) else { return };
+        let now = context.now();
+        if let (Some(market), Some(side)) = (self.markets.get_mut(place), report.side()) {
+            let [buy, sell] = &mut market.sides;
+            let state = match side {
+                Side::Buy => buy,
+                Side::Sell => sell,
+            };
+            match report.kind() {
+                Some(ReportKind::Rejected) => state.quiet_until = now.after(self.reject_pause),
+                Some(ReportKind::ReplaceRejected) => {
+                    state.quiet_until = now.after(self.reject_pause);
+                    state.withdraw = report.order;
+                }
+                Some(ReportKind::CancelRejected) => {
+                    state.cancel_quiet_until = now.after(self.requote_interval);
+                }
+                Some(
+                    ReportKind::Accepted | ReportKind::Filled | ReportKind::Cancelled | ReportKind::Replaced,
+                )
+                | None => {}
+            }
+        }
+        self.catch_up(context, place);
+    }
+
+    fn on_timer(&mut self, context: &mut Context<'_>) {
+        for place in 0..self.markets.len() {
+            if self.markets.get(place).is_some_and(|market| !market.settled) {
+                self.catch_up(context, place);
+            }
+        }
+    }
+
+    fn on_status(&mut self, context: &mut Context<'_>, status: &StatusChange) {
+        for place in 0..self.markets.len() {
+            let Some(market) = self.markets.get_mut(place) else { return };
+            if status.instrument == market.instrument || status.instrument == InstrumentId::ALL {
+                market.gate.on_status(status);
+                market.settled = false;
+                self.catch_up(context, place);
+            }
+        }
+    }
+}
+
+/// Asks for the order to be cancelled, unless that is under way or was refused a moment ago.
+fn withdraw(context: &mut Context<'_>, state: &SideState, order: &WorkingOrder) {
+    if order.change == Change::None && context.now() >= state.cancel_quiet_until {
+        // A full batch passes: the next event asks again.
+        let _ = context.cancel(order.id);
+    }
+}
+
+fn to_price(nanos: i128) -> Price {
+    let held = nanos.clamp(i128::from(i64::MIN), i128::from(i64::MAX));
+    Price::from_nanos(held as i64)
+}
+
+#[cfg(test)]
+mod tests;

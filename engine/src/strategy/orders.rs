@@ -1,0 +1,411 @@
+//! [`OrderReplica`]: what one strategy knows of its own orders and positions, from its intents and the reports alone.
+//!
+//! Risk owns the truth; this is the strategy's copy, fed by the same reports in the same order. An order is in it from the
+//! moment it was given out until the venue has said that it is gone: what is uncertain counts as pending, nothing is
+//! forgotten on a gap or a lost link. Never: money (costs and PnL are risk's), allocation after construction.
+
+use super::executions::ExecutionMemory;
+use super::fixed_map::FixedMap;
+use crate::words::{
+    InstrumentId, OrderId, Price, Qty, RecoveredRecord, RejectCode, Report, ReportKind, Side, TimeInForce,
+};
+
+/// Room for orders of an earlier session, besides the `max_open_orders` of this one.
+pub const RECOVERED_ORDERS_MAX: usize = 256;
+
+/// The change of an order that was asked for and is not yet answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// Nothing is under way.
+    None,
+    /// A cancel.
+    Cancel,
+    /// A replace.
+    Replace {
+        /// Id of the order that shall take its place.
+        new_order: OrderId,
+        /// Its price.
+        price: Price,
+        /// Its open quantity.
+        qty: Qty,
+    },
+}
+
+/// One order of the strategy that is, or may be, in the market.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WorkingOrder {
+    /// Its id; after a replace, the new one.
+    pub id: OrderId,
+    /// Of what.
+    pub instrument: InstrumentId,
+    /// Buy or sell.
+    pub side: Side,
+    /// Limit price.
+    pub price: Price,
+    /// What is still open, lots.
+    pub open: Qty,
+    /// How long it stands.
+    pub tif: TimeInForce,
+    /// Only as maker.
+    pub post_only: bool,
+    /// Only if it brings the position nearer to zero.
+    pub reduce_only: bool,
+    /// The venue has shown that it has the order (accepted, filled, replaced).
+    pub acknowledged: bool,
+    /// What is under way.
+    pub change: Change,
+}
+
+impl WorkingOrder {
+    /// The most that can still be filled, lots: while a replace is under way either order may be the one that stands.
+    pub fn open_at_most(&self) -> Qty {
+        match self.change {
+            Change::None | Change::Cancel => self.open,
+            Change::Replace { qty, .. } => self.open.max(qty),
+        }
+    }
+}
+
+/// What a report did to the replica.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Applied {
+    /// It concerned an order that we hold.
+    Known,
+    /// It concerned an order that is already gone (a fill still moved the position).
+    Unmatched,
+    /// The fill was booked before; nothing changed.
+    Duplicate,
+    /// Not readable (unknown kind, side or instrument); nothing changed.
+    Malformed,
+}
+
+const NOWHERE: u32 = u32::MAX;
+
+#[derive(Clone, Copy)]
+struct Slot {
+    order: WorkingOrder,
+    used: bool,
+    /// Its new-order message is unanswered and counts as in flight.
+    entering: bool,
+    previous: u32,
+    next: u32,
+}
+
+/// Orders by id and by instrument, positions, messages in flight.
+pub(super) struct OrderReplica {
+    slots: Box<[Slot]>,
+    free: Vec<u32>,
+    /// Slots ever used: what an iteration over all has to look at.
+    reached: usize,
+    by_id: FixedMap,
+    heads: Box<[u32]>,
+    positions: Box<[Qty]>,
+    executions: ExecutionMemory,
+    in_flight: usize,
+}
+
+impl OrderReplica {
+    /// For `instruments` configured instruments and `max_open_orders` orders of this session.
+    pub(super) fn new(instruments: usize, max_open_orders: usize) -> Self {
+        let capacity = max_open_orders + RECOVERED_ORDERS_MAX;
+        let vacant = Slot {
+            order: WorkingOrder {
+                id: OrderId::NONE,
+                instrument: InstrumentId::ALL,
+                side: Side::Buy,
+                price: Price::ZERO,
+                open: Qty::ZERO,
+                tif: TimeInForce::Day,
+                post_only: false,
+                reduce_only: false,
+                acknowledged: false,
+                change: Change::None,
+            },
+            used: false,
+            entering: false,
+            previous: NOWHERE,
+            next: NOWHERE,
+        };
+        Self {
+            slots: vec![vacant; capacity].into_boxed_slice(),
+            // The lowest slot is taken first.
+            free: (0..capacity as u32).rev().collect(),
+            reached: 0,
+            // A replace under way holds two ids.
+            by_id: FixedMap::with_capacity(2 * capacity),
+            heads: vec![NOWHERE; instruments].into_boxed_slice(),
+            positions: vec![Qty::ZERO; instruments].into_boxed_slice(),
+            executions: ExecutionMemory::new(),
+            in_flight: 0,
+        }
+    }
+
+    /// New orders and replaces without an answer.
+    #[inline]
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// Orders that hold a place: open ones, and those gone whose replace is still unanswered.
+    #[inline]
+    pub(super) fn held(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// Signed lots.
+    #[inline]
+    pub(super) fn position(&self, instrument: InstrumentId) -> Qty {
+        self.positions.get(instrument.index()).copied().unwrap_or(Qty::ZERO)
+    }
+
+    /// The order with this id, or the one that is being replaced by it.
+    #[inline]
+    pub(super) fn by_id(&self, id: OrderId) -> Option<&WorkingOrder> {
+        let slot = self.slots.get(self.by_id.find((id.get(), 0))? as usize)?;
+        Some(&slot.order)
+    }
+
+    /// Every order that may still be filled.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &WorkingOrder> {
+        let reached = self.slots.get(..self.reached).unwrap_or(&self.slots);
+        reached.iter().filter(|slot| slot.used).map(|slot| &slot.order).filter(|order| is_live(order))
+    }
+
+    /// Those of one instrument, the youngest first.
+    #[inline]
+    pub(super) fn of(&self, instrument: InstrumentId) -> impl Iterator<Item = &WorkingOrder> {
+        let head = self.heads.get(instrument.index()).copied().unwrap_or(NOWHERE);
+        std::iter::successors(self.slots.get(head as usize), |slot| self.slots.get(slot.next as usize))
+            .map(|slot| &slot.order)
+            .filter(|order| is_live(order))
+    }
+
+    /// A new order was given out. False if there is no room.
+    pub(super) fn enter(&mut self, order: WorkingOrder) -> bool {
+        let entered = self.insert(order, true);
+        self.in_flight += usize::from(entered);
+        entered
+    }
+
+    /// A cancel was given out.
+    pub(super) fn cancelling(&mut self, id: OrderId) {
+        if let Some(slot) = self.find(id).and_then(|at| self.slots.get_mut(at as usize)) {
+            slot.order.change = Change::Cancel;
+        }
+    }
+
+    /// A replace was given out.
+    pub(super) fn replacing(&mut self, id: OrderId, new_order: OrderId, price: Price, qty: Qty) {
+        let Some(at) = self.find(id) else { return };
+        if let Some(slot) = self.slots.get_mut(at as usize) {
+            slot.order.change = Change::Replace { new_order, price, qty };
+            self.by_id.insert((new_order.get(), 0), at);
+            self.in_flight += 1;
+        }
+    }
+
+    /// Recovered position: replaces what was there. False for an instrument that is not configured.
+    pub(super) fn recover_position(&mut self, instrument: InstrumentId, qty: Qty) -> bool {
+        match self.positions.get_mut(instrument.index()) {
+            Some(position) => {
+                *position = qty;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Recovered open order. The messages of the earlier session are not in flight: their answers may have come before it
+    /// ended. False if it is not readable, known already, or there is no room.
+    pub(super) fn recover_order(&mut self, record: &RecoveredRecord) -> bool {
+        let (Some(side), Some(tif)) =
+            (Side::from_number(record.side_number), TimeInForce::from_number(record.tif_number))
+        else {
+            return false;
+        };
+        let order = WorkingOrder {
+            id: record.order,
+            instrument: record.instrument,
+            side,
+            price: record.price,
+            open: record.qty,
+            tif,
+            post_only: record.flags & crate::words::Intent::POST_ONLY != 0,
+            reduce_only: record.flags & crate::words::Intent::REDUCE_ONLY != 0,
+            acknowledged: record.venue_order != 0,
+            change: Change::None,
+        };
+        record.qty > Qty::ZERO && self.find(record.order).is_none() && self.insert(order, false)
+    }
+
+    /// Books a report about an order of this strategy.
+    pub(super) fn on_report(&mut self, report: &Report) -> Applied {
+        let Some(kind) = report.kind() else { return Applied::Malformed };
+        let at = self.find(report.order);
+        if kind == ReportKind::Filled {
+            return self.fill(at, report);
+        }
+        let Some(at) = at else { return Applied::Unmatched };
+        match kind {
+            ReportKind::Filled => {}
+            ReportKind::Accepted => self.acknowledge(at),
+            // Risk, which holds the truth, does not know the order: it will never be answered for.
+            ReportKind::CancelRejected | ReportKind::ReplaceRejected
+                if report.is_from_risk() && report.code() == RejectCode::UnknownOrder =>
+            {
+                self.settle(at);
+                self.close(at);
+            }
+            ReportKind::Rejected | ReportKind::Cancelled => self.close(at),
+            // "As it was, or already gone": what ended it is told by a report of its own.
+            ReportKind::CancelRejected => {
+                if let Some(slot) = self.slots.get_mut(at as usize)
+                    && slot.order.change == Change::Cancel
+                {
+                    slot.order.change = Change::None;
+                }
+            }
+            ReportKind::ReplaceRejected => {
+                self.settle(at);
+                self.drop_if_gone(at);
+            }
+            ReportKind::Replaced => self.replaced(at, report),
+        }
+        Applied::Known
+    }
+
+    /// A fill moves the position even if its order is gone: a fill is never dropped.
+    fn fill(&mut self, at: Option<u32>, report: &Report) -> Applied {
+        let order = at.and_then(|at| self.slots.get(at as usize)).map(|slot| slot.order);
+        let (Some(side), instrument) = (
+            order.map(|order| order.side).or(report.side()),
+            order.map_or(report.instrument, |o| o.instrument),
+        ) else {
+            return Applied::Malformed;
+        };
+        if report.qty <= Qty::ZERO || instrument.index() >= self.positions.len() {
+            return Applied::Malformed;
+        }
+        if !self.executions.is_new(report.order, report.exec) {
+            return Applied::Duplicate;
+        }
+        if let Some(position) = self.positions.get_mut(instrument.index()) {
+            let signed = Qty::from_lots(report.qty.lots().saturating_mul(side.sign()));
+            *position = position.saturating_add(signed);
+        }
+        let Some(at) = at else { return Applied::Unmatched };
+        self.acknowledge(at);
+        if let Some(slot) = self.slots.get_mut(at as usize) {
+            // Should a fill be missing, the venue's own count is the smaller one and holds.
+            slot.order.open = slot.order.open.saturating_sub(report.qty).min(report.leaves).max(Qty::ZERO);
+        }
+        self.drop_if_gone(at);
+        Applied::Known
+    }
+
+    fn replaced(&mut self, at: u32, report: &Report) {
+        let Some(slot) = self.slots.get(at as usize) else { return };
+        let new_order = match slot.order.change {
+            Change::Replace { new_order, .. } if report.new_order == OrderId::NONE => new_order,
+            Change::None | Change::Cancel | Change::Replace { .. } => report.new_order,
+        };
+        let old_order = slot.order.id;
+        self.settle(at);
+        self.acknowledge(at);
+        self.by_id.remove((old_order.get(), 0));
+        self.by_id.insert((new_order.get(), 0), at);
+        if let Some(slot) = self.slots.get_mut(at as usize) {
+            slot.order.id = new_order;
+            slot.order.price = report.price;
+            slot.order.open = report.leaves;
+            slot.order.change = Change::None;
+        }
+        self.drop_if_gone(at);
+    }
+
+    /// The venue has the order: its new-order message is answered.
+    fn acknowledge(&mut self, at: u32) {
+        if let Some(slot) = self.slots.get_mut(at as usize) {
+            slot.order.acknowledged = true;
+            self.in_flight -= usize::from(std::mem::take(&mut slot.entering));
+        }
+    }
+
+    /// The replace under way, if any, is answered.
+    fn settle(&mut self, at: u32) {
+        if let Some(slot) = self.slots.get_mut(at as usize)
+            && let Change::Replace { new_order, .. } = slot.order.change
+        {
+            slot.order.change = Change::None;
+            self.by_id.remove((new_order.get(), 0));
+            self.in_flight -= 1;
+        }
+    }
+
+    /// The order is out of the market.
+    fn close(&mut self, at: u32) {
+        if let Some(slot) = self.slots.get_mut(at as usize) {
+            slot.order.open = Qty::ZERO;
+            self.in_flight -= usize::from(std::mem::take(&mut slot.entering));
+        }
+        self.drop_if_gone(at);
+    }
+
+    /// Gives the place free once nothing is open and no replace is on its way.
+    fn drop_if_gone(&mut self, at: u32) {
+        let Some(slot) = self.slots.get_mut(at as usize) else { return };
+        if slot.order.open > Qty::ZERO || matches!(slot.order.change, Change::Replace { .. }) {
+            return;
+        }
+        let Slot { order, previous, next, .. } = *slot;
+        slot.used = false;
+        if let Some(slot) = self.slots.get_mut(next as usize) {
+            slot.previous = previous;
+        }
+        match self.slots.get_mut(previous as usize) {
+            Some(slot) => slot.next = next,
+            None => {
+                if let Some(head) = self.heads.get_mut(order.instrument.index()) {
+                    *head = next;
+                }
+            }
+        }
+        self.by_id.remove((order.id.get(), 0));
+        // `free` was made with room for every slot: this does not allocate.
+        self.free.push(at);
+    }
+
+    fn insert(&mut self, order: WorkingOrder, entering: bool) -> bool {
+        let Some(head) = self.heads.get_mut(order.instrument.index()) else { return false };
+        let Some(&at) = self.free.last() else { return false };
+        if !self.by_id.insert((order.id.get(), 0), at) {
+            return false;
+        }
+        self.free.pop();
+        let next = std::mem::replace(head, at);
+        if let Some(slot) = self.slots.get_mut(next as usize) {
+            slot.previous = at;
+        }
+        if let Some(slot) = self.slots.get_mut(at as usize) {
+            *slot = Slot { order, used: true, entering, previous: NOWHERE, next };
+        }
+        self.reached = self.reached.max(at as usize + 1);
+        true
+    }
+
+    /// The slot of the order that has this id now (not of the one that is to be replaced by it).
+    #[inline]
+    fn find(&self, id: OrderId) -> Option<u32> {
+        let at = self.by_id.find((id.get(), 0))?;
+        self.slots.get(at as usize).is_some_and(|slot| slot.order.id == id).then_some(at)
+    }
+}
+
+/// Whether it can still be filled: not if it is gone and only the answer to its replace is missing.
+#[inline]
+fn is_live(order: &WorkingOrder) -> bool {
+    order.open_at_most() > Qty::ZERO
+}
+
+#[cfg(test)]
+mod tests;
