@@ -226,6 +226,13 @@ impl InstrumentTable {
         }
     }
 
+    /// Gives an instrument the name that a feed has told only now.
+    pub fn rename(&mut self, id: InstrumentId, symbol: Symbol) {
+        if let Some(instrument) = self.instruments.get_mut(id.index()) {
+            instrument.symbol = symbol;
+        }
+    }
+
     /// Searches by source and symbol: linear, for start-up and display. Decoders keep their own index.
     pub fn find(&self, source: super::SourceId, symbol: &Symbol) -> Option<InstrumentId> {
         self.instruments.iter().find(|i| i.source == source && i.symbol == *symbol).map(|i| i.id)
