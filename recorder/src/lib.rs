@@ -1,1 +1,41 @@
-//! Files on disk: journal, audit, digests, latency histograms.
+//! Files on disk: journal, audit, digests, latency histograms, manifests.
+//!
+//! Enters: frames and outputs of the engine, copied by taps. Leaves: the files of a session, and readers of them. Never: a decision, a
+//! socket, a gateway. The formats are described byte by byte in `docs/journal-format.md`.
+//!
+//! The modules stand in the order in which data meets them: a record is appended (`appender`) to a `segment` that the `preparer` made; the
+//! `reader` gives it back. `journal` and `audit` are the two kinds of streams; `digests` and `latency` are what taps compute; `manifest`
+//! and `session` say where all of it lies. Unsafe code is in `map` alone.
+
+mod error;
+mod format;
+mod map;
+mod segment;
+mod preparer;
+mod appender;
+mod reader;
+mod journal;
+mod digests;
+mod audit;
+mod latency;
+mod manifest;
+mod session;
+
+pub use appender::{AppendCounters, Finished, Identity};
+pub use audit::{AuditReader, AuditRecord, AuditWriter, StateChange};
+pub use digests::{
+    Checkpoint, Comparison, DigestSnapshot, DigestValue, Divergence, Stage, StageDigests, compare,
+};
+pub use error::{AppendError, JournalError};
+pub use format::{
+    FORMAT_VERSION, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, RECORD_PAYLOAD_BYTES_MAX, SEGMENT_BYTES_MAX,
+    SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES,
+};
+pub use journal::{FrameRef, JournalReader, JournalWriter, Verification, verify};
+pub use latency::{
+    LATENCY_DIGITS, LATENCY_NS_MAX, LATENCY_NS_MIN, LatencyHistograms, LatencyLog, LatencySummary,
+};
+pub use manifest::{Ended, Host, MANIFEST_FORMAT, Manifest, ManifestError, fingerprint};
+pub use preparer::{JournalConfig, Preparer, PreparerCounters};
+pub use reader::{Cut, CutCause};
+pub use session::{SESSION_NAME_MAX, SessionError, SessionFolder, rfc3339};

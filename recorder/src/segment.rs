@@ -1,0 +1,222 @@
+//! [`Segment`]: one file of a stream while it is written. Reserved on the disk, mapped and prefaulted before the writer sees it.
+
+use crate::error::JournalError;
+use crate::format::{PAGE_BYTES, SEAL_OFFSET, SEGMENT_HEADER_BYTES, Seal, SegmentHeader, StreamKind};
+use crate::map::{Mapping, Prefault};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Name of the n-th segment's file.
+pub(crate) fn file_name(number: u64) -> String {
+    format!("{number:08}.seg")
+}
+
+/// The number in a segment's file name; `None` for other files.
+pub(crate) fn number_of(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(".seg")?;
+    (digits.len() >= 8 && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
+}
+
+/// How far the writer is in its segment. Written by the writer alone, read by the preparer.
+#[repr(align(128))]
+#[derive(Debug, Default)]
+struct Progress {
+    /// Offset behind the last record; 0 while the segment is not in use.
+    end: AtomicU64,
+    last_sequence: AtomicU64,
+    last_time: AtomicU64,
+    records: AtomicU64,
+    /// 0 open, 1 full, 2 the stream ends here.
+    closed: AtomicU64,
+}
+
+/// One file of a stream.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) number: u64,
+    pub(crate) path: PathBuf,
+    pub(crate) bytes: u64,
+    pub(crate) prefault: Prefault,
+    file: File,
+    map: Mapping,
+    progress: Progress,
+}
+
+impl Segment {
+    /// Creates the file (never over an old one), reserves all of its blocks, maps it and makes its pages present.
+    pub(crate) fn create(folder: &Path, number: u64, bytes: u64) -> Result<Self, JournalError> {
+        let path = folder.join(file_name(number));
+        let file =
+            OpenOptions::new().read(true).write(true).create_new(true).open(&path).map_err(|source| {
+                if source.kind() == io::ErrorKind::AlreadyExists {
+                    JournalError::AlreadyWritten { folder: folder.to_owned() }
+                } else {
+                    failure("create", &path, bytes, source)
+                }
+            })?;
+        let made = Self::prepare(&file, bytes);
+        match made {
+            Ok((map, prefault)) => {
+                Ok(Self { number, path, bytes, prefault, file, map, progress: Progress::default() })
+            }
+            Err((operation, source)) => {
+                // The half-made file would be taken for a segment; nothing else can be done if it stays.
+                let _ = std::fs::remove_file(&path);
+                Err(failure(operation, &path, bytes, source))
+            }
+        }
+    }
+
+    fn prepare(file: &File, bytes: u64) -> Result<(Mapping, Prefault), (&'static str, io::Error)> {
+        reserve(file, bytes).map_err(|error| ("reserve", error))?;
+        let map = Mapping::new(file, bytes as usize).map_err(|error| ("map", error))?;
+        let prefault = map.prefault(0, bytes as usize).map_err(|error| ("prefault", error))?;
+        Ok((map, prefault))
+    }
+
+    /// The writer takes it into use: publishes its header. Gives the CRC that the records' CRCs go on from.
+    pub(crate) fn open(&self, kind: StreamKind, session: u64, created: i64, first_sequence: u64) -> u32 {
+        let header = SegmentHeader {
+            segment_bytes: self.bytes,
+            number: self.number,
+            first_sequence,
+            session,
+            created,
+        };
+        let (words, crc) = header.encode(kind);
+        self.publish_last(0, &words);
+        self.progress.last_sequence.store(first_sequence.wrapping_sub(1), Ordering::Relaxed);
+        self.progress.end.store(SEGMENT_HEADER_BYTES as u64, Ordering::Release);
+        crc
+    }
+
+    /// Stores a record: its body first, then the word that publishes it.
+    ///
+    /// Room for it (and that `first_word` is right) is the caller's care; words past the end are dropped.
+    #[inline]
+    pub(crate) fn publish(&self, first_word: usize, record: &[u64]) {
+        let cells = self.map.words().get(first_word..).unwrap_or(&[]);
+        if let ([first_cell, cells @ ..], [first, body @ ..]) = (cells, record) {
+            for (cell, word) in cells.iter().zip(body) {
+                cell.store(*word, Ordering::Relaxed);
+            }
+            // SYNC POINT: record. A reader that sees this word sees the body; after a kill the page cache holds both or not this one.
+            first_cell.store(*first, Ordering::Release);
+        }
+    }
+
+    fn publish_last(&self, first_word: usize, words: &[u64]) {
+        let cells = self.map.words().get(first_word..).unwrap_or(&[]);
+        if let Some((last, body)) = words.split_last() {
+            for (cell, word) in cells.iter().zip(body) {
+                cell.store(*word, Ordering::Relaxed);
+            }
+            if let Some(cell) = cells.get(body.len()) {
+                // SYNC POINT: header.
+                cell.store(*last, Ordering::Release);
+            }
+        }
+    }
+
+    /// The writer tells how far it is.
+    #[inline]
+    pub(crate) fn advance(&self, end: u64, sequence: u64, time: i64, records: u64) {
+        self.progress.last_time.store(time as u64, Ordering::Relaxed);
+        self.progress.records.store(records, Ordering::Relaxed);
+        self.progress.last_sequence.store(sequence, Ordering::Relaxed);
+        // SYNC POINT: progress. Whoever sees this end sees the fields above as they were then, or later.
+        self.progress.end.store(end, Ordering::Release);
+    }
+
+    /// The writer is through with it and will never store into it again.
+    pub(crate) fn close(&self, is_last: bool) {
+        // SYNC POINT: closed.
+        self.progress.closed.store(if is_last { 2 } else { 1 }, Ordering::Release);
+    }
+
+    /// Offset behind the last record; 0 while not in use.
+    pub(crate) fn end(&self) -> u64 {
+        self.progress.end.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn last_sequence(&self) -> u64 {
+        self.progress.last_sequence.load(Ordering::Relaxed)
+    }
+
+    /// What its seal will say, once the writer has closed it.
+    pub(crate) fn closed(&self) -> Option<Seal> {
+        let closed = self.progress.closed.load(Ordering::Acquire);
+        (closed != 0).then(|| Seal {
+            end: self.end(),
+            last_sequence: self.last_sequence(),
+            last_time: self.progress.last_time.load(Ordering::Relaxed) as i64,
+            records: self.progress.records.load(Ordering::Relaxed),
+            is_last: closed == 2,
+        })
+    }
+
+    /// Waits until a byte range is on the disk.
+    pub(crate) fn flush(&self, from: u64, to: u64) -> Result<(), JournalError> {
+        self.map
+            .flush(from as usize, to as usize)
+            .map_err(|error| JournalError::io("flush", &self.path, error))
+    }
+
+    /// Makes pages writable again that a flush has write-protected.
+    pub(crate) fn prefault(&self, from: u64, to: u64) -> Result<(), JournalError> {
+        self.map
+            .prefault(from as usize, to as usize)
+            .map(|_| ())
+            .map_err(|error| JournalError::io("prefault", &self.path, error))
+    }
+
+    /// Writes the seal (all records are on the disk), waits until it is there too, and gives the unused tail back. What stays is a
+    /// multiple of the page and holds the end marker, if the segment has room for one.
+    pub(crate) fn seal(&self, seal: &Seal) -> Result<(), JournalError> {
+        let page = self.map.words();
+        let mut covered = [0u64; 7];
+        for (to, cell) in covered.iter_mut().zip(page) {
+            *to = cell.load(Ordering::Relaxed);
+        }
+        let header_crc = crc32c::crc32c(bytemuck::cast_slice(&covered));
+        self.publish(SEAL_OFFSET / 8, &seal.encode(header_crc));
+        self.flush(0, SEGMENT_HEADER_BYTES as u64)?;
+        let kept = (seal.end + 8).next_multiple_of(PAGE_BYTES as u64).min(self.bytes);
+        self.file.set_len(kept).map_err(|error| JournalError::io("truncate", &self.path, error))?;
+        self.file.sync_all().map_err(|error| JournalError::io("sync", &self.path, error))
+    }
+
+    /// Removes the file of a segment that was never used.
+    pub(crate) fn discard(&self) -> Result<(), JournalError> {
+        std::fs::remove_file(&self.path).map_err(|error| JournalError::io("remove", &self.path, error))
+    }
+}
+
+/// Takes the blocks now, so that no later store can find the disk full (which would be SIGBUS).
+fn reserve(file: &File, bytes: u64) -> io::Result<()> {
+    match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, bytes) {
+        Ok(()) => Ok(()),
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {
+            let zeros = vec![0u8; 1 << 16];
+            let mut left = bytes;
+            let mut writer = file;
+            while left > 0 {
+                let count = left.min(zeros.len() as u64) as usize;
+                writer.write_all(zeros.get(..count).unwrap_or(&zeros))?;
+                left -= count as u64;
+            }
+            file.sync_all()
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn failure(operation: &'static str, path: &Path, bytes: u64, source: io::Error) -> JournalError {
+    if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+        JournalError::DiskFull { path: path.to_owned(), bytes }
+    } else {
+        JournalError::io(operation, path, source)
+    }
+}
