@@ -24,7 +24,9 @@ pub use driver::{Driver, Inbox, Next};
 pub use idle::IdleStrategy;
 pub use lane::{Head, RiskLane, StrategyLane};
 pub use progress::Progress;
-pub use runtime::{CoreCounters, CoreReport, Pipeline, PipelineConfig, PipelineCounters, Stages, StartError};
+pub use runtime::{
+    CoreCounters, CoreReport, Finished, Pipeline, PipelineConfig, PipelineCounters, Stages, StartError,
+};
 pub use sequencer::{OPERATOR_SOURCE, SequencerCounters};
 pub use stages::AgentCounters;
 pub use taps::{FrameSink, NoJournal, NoTap, SinkAnswer, SlotSink, SlotView};

@@ -130,6 +130,8 @@ pub struct NaiveBookStage {
     /// What a book that no event has named yet starts with.
     all_quarantined: bool,
     touched: Option<InstrumentId>,
+    /// Whether this event changed something.
+    applied: bool,
     arrivals: u64,
     counters: Arc<BookCounters>,
 }
@@ -149,6 +151,7 @@ impl NaiveBookStage {
             books: BTreeMap::new(),
             all_quarantined: false,
             touched: None,
+            applied: false,
             arrivals: 0,
             counters: Arc::default(),
         })
@@ -161,9 +164,11 @@ impl NaiveBookStage {
 
     /// Applies one event, as [`BookStage::on_event`](super::BookStage::on_event).
     pub fn on_event(&mut self, event: &Event, out: &mut BookOutput) {
+        self.applied = false;
         if let Err(refusal) = self.apply(event) {
             refusal(&self.counters).add(1);
         }
+        self.counters.events.add(u64::from(self.applied));
         let (orders, levels) = (self.live_orders(), self.live_levels());
         self.counters.orders.set(orders as i64);
         self.counters.levels.set(levels as i64);
@@ -228,7 +233,7 @@ impl NaiveBookStage {
     }
 
     fn touch(&mut self, instrument: InstrumentId) {
-        self.counters.events.add(1);
+        self.applied = true;
         if self.touched.is_some_and(|before| before != instrument) {
             self.counters.split_groups.add(1);
         }

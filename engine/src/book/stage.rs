@@ -188,25 +188,26 @@ impl BookStage {
         let Some(id) = self.order_book(event) else { return };
         match event.side() {
             Some(side) if (1..=ORDER_QTY_MAX).contains(&event.qty.lots()) => {
-                self.join(id, event.a, side, event);
+                if self.join(id, event.a, side, event) {
+                    self.touch(id);
+                }
             }
             _ => self.counters.refused.add(1),
         }
     }
 
-    /// An order with the price and quantity of `event` comes to rest at the back of its level.
+    /// An order with the price and quantity of `event` comes to rest at the back of its level. False if nothing changed.
     #[inline]
-    fn join(&mut self, id: u32, reference: u64, side: Side, event: &Event) {
+    fn join(&mut self, id: u32, reference: u64, side: Side, event: &Event) -> bool {
         let (price, qty) = (event.price, event.qty.lots());
         let Err(vacant) = self.orders.probe(id, reference) else {
             self.counters.duplicate_orders.add(1);
-            return;
+            return false;
         };
-        self.touch(id);
         if self.orders.is_full() {
             self.counters.orders_full.add(1);
             self.head_mut(id).incomplete = true;
-            return;
+            return true;
         }
         // in bounds: addressed
         let head = &mut self.heads[id as usize];
@@ -219,7 +220,7 @@ impl BookStage {
         let Ok(place) = place else {
             self.counters.levels_full.add(1);
             head.incomplete = true;
-            return;
+            return true;
         };
         let row = self.levels.row_mut(place);
         // at most 2^58: checked above
@@ -234,6 +235,7 @@ impl BookStage {
         self.arrivals += 1;
         self.orders.fill(vacant, OrderSlot::new(id, reference, side, price, qty, ahead), self.arrivals);
         self.counters.orders.set(self.orders.live() as i64);
+        true
     }
 
     /// Takes `qty` (at most what rests) from an order; removes it if that is all.
@@ -326,7 +328,8 @@ impl BookStage {
         self.touch(id);
         let order = *self.orders.slot(slot);
         self.take(id, slot, order.qty());
-        self.join(id, event.b, order.side(), event);
+        // Under a live reference it counts as a duplicate, and only the old order is gone.
+        let _ = self.join(id, event.b, order.side(), event);
     }
 
     #[inline]

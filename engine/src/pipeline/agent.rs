@@ -4,7 +4,7 @@ use crate::words::{Clock, Ticks};
 
 /// What a poll did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Poll {
+pub(super) enum Poll {
     /// Work was done.
     Worked,
     /// There was nothing to do.
@@ -14,12 +14,12 @@ pub enum Poll {
 }
 
 /// Something that is polled.
-pub trait Agent: Send {
-    /// For thread names and reports.
-    fn name(&self) -> &'static str;
-
+pub(super) trait Agent: Send {
     /// Does a bounded amount of work and returns.
     fn poll(&mut self, core: &mut CoreContext) -> Poll;
+
+    /// After [`Poll::Done`]: hands over what is to outlive the pipeline. Dropping the agent drops its rings' producers.
+    fn finish(self: Box<Self>) {}
 }
 
 /// Which stamps are taken.
@@ -46,7 +46,7 @@ pub struct StageStamp {
 /// The stamps of one core. Agents on one core run in turn, so the end of one is the start of the next: while work flows, one reading a
 /// stage is enough.
 #[derive(Debug)]
-pub struct CoreContext {
+pub(super) struct CoreContext {
     clock: Clock,
     mode: StampMode,
     last: Ticks,
@@ -55,13 +55,13 @@ pub struct CoreContext {
 
 impl CoreContext {
     /// For a core.
-    pub fn new(clock: Clock, mode: StampMode) -> Self {
+    pub(super) fn new(clock: Clock, mode: StampMode) -> Self {
         Self { clock, mode, last: 0, is_fresh: false }
     }
 
     /// Start of an inner stage.
     #[inline]
-    pub fn start(&mut self) -> Ticks {
+    pub(super) fn start(&mut self) -> Ticks {
         match self.mode {
             StampMode::All => {
                 if !self.is_fresh {
@@ -76,7 +76,7 @@ impl CoreContext {
 
     /// End of an inner stage.
     #[inline]
-    pub fn done(&mut self) -> Ticks {
+    pub(super) fn done(&mut self) -> Ticks {
         match self.mode {
             StampMode::All => self.read(),
             StampMode::Ends | StampMode::Off => 0,
@@ -85,7 +85,7 @@ impl CoreContext {
 
     /// One of the two ends: always read unless stamps are off.
     #[inline]
-    pub fn end(&mut self) -> Ticks {
+    pub(super) fn end(&mut self) -> Ticks {
         match self.mode {
             StampMode::All | StampMode::Ends => self.read(),
             StampMode::Off => 0,
@@ -101,7 +101,7 @@ impl CoreContext {
 
     /// Called when time has passed that belongs to no stage: the next start is read anew.
     #[inline]
-    pub fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.is_fresh = false;
     }
 }

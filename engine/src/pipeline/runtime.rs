@@ -25,6 +25,7 @@ use crate::risk::Risk;
 use crate::strategy::StrategyRunner;
 use crate::words::Clock;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
 /// Sizes and manners of a pipeline.
@@ -150,12 +151,23 @@ impl PipelineCounters {
     }
 }
 
+/// The stages as the session left them.
+pub struct Finished {
+    /// With every instrument that was learnt.
+    pub normalizer: Normalizer,
+    /// The books.
+    pub book: BookStage,
+    /// Trading state, positions, open orders.
+    pub risk: Risk,
+}
+
 /// A running pipeline.
 pub struct Pipeline {
     progress: Arc<Progress>,
     counters: PipelineCounters,
     cores: Vec<CoreReport>,
     threads: Vec<JoinHandle<()>>,
+    finished: (Receiver<Normalizer>, Receiver<BookStage>, Receiver<Risk>),
 }
 
 const RING_LEAST: usize = 64;
@@ -218,6 +230,9 @@ impl Pipeline {
         }
 
         let progress = Arc::<Progress>::default();
+        let (normalizer_out, normalizer_in) = sync_channel(1);
+        let (book_out, book_in) = sync_channel(1);
+        let (risk_out, risk_in) = sync_channel(1);
         let mut counters = PipelineCounters::default();
         // 1, 2, 3: the rings
         let (frames, normalizer_port, journal_port) = ingress_ring(config.ingress_slots);
@@ -245,6 +260,7 @@ impl Pipeline {
                     events.producer,
                     burst,
                     counters.agent(Role::Normalizer),
+                    normalizer_out,
                 )),
             ),
             (
@@ -254,6 +270,7 @@ impl Pipeline {
                     port: events.book,
                     burst,
                     counters: counters.agent(Role::Book),
+                    handover: book_out,
                 }),
             ),
         ];
@@ -273,6 +290,7 @@ impl Pipeline {
                 progress: Arc::clone(&progress),
                 burst,
                 counters: counters.agent(Role::Risk),
+                handover: risk_out,
             }),
         ));
         agents.push((
@@ -298,7 +316,13 @@ impl Pipeline {
         ));
 
         // 4: onto the cores
-        let mut pipeline = Self { progress, counters, cores: Vec::new(), threads: Vec::new() };
+        let mut pipeline = Self {
+            progress,
+            counters,
+            cores: Vec::new(),
+            threads: Vec::new(),
+            finished: (normalizer_in, book_in, risk_in),
+        };
         for (index, spec) in topology.cores.iter().enumerate() {
             let mut here: Vec<Box<dyn Agent>> = Vec::new();
             for role in &spec.roles {
@@ -362,13 +386,22 @@ impl Pipeline {
         self.threads.iter().all(JoinHandle::is_finished)
     }
 
-    /// Waits for the end. False if a thread ended by a panic (only possible in builds that unwind).
-    pub fn join(self) -> bool {
+    /// Waits for the end. `None` if a thread ended by a panic (only possible in builds that unwind).
+    pub fn join(self) -> Option<Finished> {
         let mut is_clean = true;
         for thread in self.threads {
             is_clean &= thread.join().is_ok();
         }
+        let (normalizer, book, risk) = self.finished;
         is_clean
+            .then(|| {
+                Some(Finished {
+                    normalizer: normalizer.try_recv().ok()?,
+                    book: book.try_recv().ok()?,
+                    risk: risk.try_recv().ok()?,
+                })
+            })
+            .flatten()
     }
 }
 
@@ -395,9 +428,9 @@ fn run_core(
             match agent.poll(&mut context) {
                 Poll::Worked => has_worked = true,
                 Poll::Idle => {}
-                // Dropping it drops its rings' producers: the stages behind end when they have seen everything.
+                // With it go its rings' producers: the stages behind end when they have seen everything.
                 Poll::Done => {
-                    drop(agents.remove(index));
+                    agents.remove(index).finish();
                     continue;
                 }
             }

@@ -151,10 +151,6 @@ impl<D: Driver> Sequencer<D> {
 }
 
 impl<D: Driver> Agent for Sequencer<D> {
-    fn name(&self) -> &'static str {
-        "sequencer"
-    }
-
     fn poll(&mut self, core: &mut CoreContext) -> Poll {
         if !self.is_stopping && (self.progress.is_stopping() || self.progress.has_failed()) {
             self.is_stopping = true;

@@ -11,6 +11,10 @@ use crate::risk::Risk;
 use crate::strategy::StrategyRunner;
 use crate::words::{Event, Ticks};
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+
+/// Where an agent leaves its stage when it ends: a channel of one, used once.
+pub(super) type Handover<T> = SyncSender<T>;
 
 /// What each agent counts about its own turns.
 #[repr(align(128))]
@@ -35,6 +39,7 @@ pub(super) struct NormalizerAgent {
     frame_stamp: Ticks,
     stamp: StageStamp,
     counters: Arc<AgentCounters>,
+    handover: Handover<Normalizer>,
 }
 
 impl NormalizerAgent {
@@ -44,6 +49,7 @@ impl NormalizerAgent {
         events: EventProducer,
         burst: usize,
         counters: Arc<AgentCounters>,
+        handover: Handover<Normalizer>,
     ) -> Self {
         Self {
             normalizer,
@@ -56,6 +62,7 @@ impl NormalizerAgent {
             frame_stamp: 0,
             stamp: StageStamp::default(),
             counters,
+            handover,
         }
     }
 
@@ -78,10 +85,6 @@ impl NormalizerAgent {
 }
 
 impl Agent for NormalizerAgent {
-    fn name(&self) -> &'static str {
-        "normalizer"
-    }
-
     #[inline]
     fn poll(&mut self, core: &mut CoreContext) -> Poll {
         if self.sent < self.count && !self.send() {
@@ -112,6 +115,11 @@ impl Agent for NormalizerAgent {
         }
         if has_worked { Poll::Worked } else { Poll::Idle }
     }
+
+    fn finish(self: Box<Self>) {
+        // There is room for one, and nobody to miss it if the pipeline was dropped.
+        let _ = self.handover.try_send(self.normalizer);
+    }
 }
 
 /// Polls a port up to `burst` times.
@@ -138,13 +146,10 @@ pub(super) struct BookAgent {
     pub(super) port: BookPort,
     pub(super) burst: usize,
     pub(super) counters: Arc<AgentCounters>,
+    pub(super) handover: Handover<BookStage>,
 }
 
 impl Agent for BookAgent {
-    fn name(&self) -> &'static str {
-        "book"
-    }
-
     #[inline]
     fn poll(&mut self, core: &mut CoreContext) -> Poll {
         let stage = &mut self.stage;
@@ -157,6 +162,11 @@ impl Agent for BookAgent {
             })
         )
     }
+
+    fn finish(self: Box<Self>) {
+        // There is room for one, and nobody to miss it if the pipeline was dropped.
+        let _ = self.handover.try_send(self.stage);
+    }
 }
 
 /// Events and views to intents.
@@ -168,10 +178,6 @@ pub(super) struct StrategyAgent {
 }
 
 impl Agent for StrategyAgent {
-    fn name(&self) -> &'static str {
-        "strategies"
-    }
-
     #[inline]
     fn poll(&mut self, core: &mut CoreContext) -> Poll {
         let runner = &mut self.runner;
@@ -194,13 +200,10 @@ pub(super) struct RiskAgent {
     pub(super) progress: Arc<Progress>,
     pub(super) burst: usize,
     pub(super) counters: Arc<AgentCounters>,
+    pub(super) handover: Handover<Risk>,
 }
 
 impl Agent for RiskAgent {
-    fn name(&self) -> &'static str {
-        "risk"
-    }
-
     #[inline]
     fn poll(&mut self, core: &mut CoreContext) -> Poll {
         let risk = &mut self.risk;
@@ -225,5 +228,10 @@ impl Agent for RiskAgent {
                 }
             })
         )
+    }
+
+    fn finish(self: Box<Self>) {
+        // There is room for one, and nobody to miss it if the pipeline was dropped.
+        let _ = self.handover.try_send(self.risk);
     }
 }

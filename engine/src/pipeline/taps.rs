@@ -109,10 +109,6 @@ pub(super) struct JournalAgent<S> {
 }
 
 impl<S: FrameSink> Agent for JournalAgent<S> {
-    fn name(&self) -> &'static str {
-        "journal"
-    }
-
     #[inline]
     fn poll(&mut self, core: &mut CoreContext) -> Poll {
         let mut last = 0;
@@ -133,22 +129,23 @@ impl<S: FrameSink> Agent for JournalAgent<S> {
                 self.counters.items.add(1);
                 continue;
             }
-            let sink = &mut self.sink;
+            let (sink, held, progress) = (&mut self.sink, &mut self.held, &self.progress);
             match self.frames.take(|frame| match sink.frame(frame) {
-                SinkAnswer::Kept => Ok(frame.header.sequence),
-                SinkAnswer::Retry => Err(Some(*frame)),
-                SinkAnswer::Failed => Err(None),
+                SinkAnswer::Kept => frame.header.sequence,
+                SinkAnswer::Retry => {
+                    *held = Some(*frame);
+                    0
+                }
+                SinkAnswer::Failed => {
+                    progress.fail();
+                    0
+                }
             }) {
-                Received::Item(Ok(sequence)) => {
+                Received::Item(0) => {}
+                Received::Item(sequence) => {
                     last = sequence;
                     self.counters.items.add(1);
                 }
-                Received::Item(Err(Some(frame))) => {
-                    self.held = Some(frame);
-                    self.counters.blocked.add(1);
-                    break;
-                }
-                Received::Item(Err(None)) => self.progress.fail(),
                 Received::Empty => break,
                 Received::Shutdown => {
                     has_ended = true;
@@ -179,10 +176,6 @@ pub(super) struct TapAgent<S> {
 }
 
 impl<S: SlotSink> Agent for TapAgent<S> {
-    fn name(&self) -> &'static str {
-        "tap"
-    }
-
     #[inline]
     fn poll(&mut self, core: &mut CoreContext) -> Poll {
         let mut last = 0;

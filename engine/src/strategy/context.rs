@@ -349,5 +349,5 @@ impl Context<'_> {
 }
 
 fn flags(post_only: bool, reduce_only: bool) -> u8 {
-    u8::from(post_only) * Intent::POST_ONLY | u8::from(reduce_only) * Intent::REDUCE_ONLY
+    (u8::from(post_only) * Intent::POST_ONLY) | (u8::from(reduce_only) * Intent::REDUCE_ONLY)
 }

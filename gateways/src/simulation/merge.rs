@@ -615,7 +615,7 @@ impl<B: MarketBook> Driver for Simulation<B> {
                 self.show_to_venue();
                 self.last_market = offer.time;
                 self.feed.advance();
-                self.head = Head::NotYet;
+                self.head = if self.closed.is_some() { Head::End } else { Head::NotYet };
                 self.counters.market_messages.add(1);
             }
         }
@@ -623,5 +623,13 @@ impl<B: MarketBook> Driver for Simulation<B> {
 
     fn now(&self) -> Nanos {
         if self.last_time == BEFORE_ALL { self.start.unwrap_or(Nanos::ZERO) } else { self.last_time }
+    }
+
+    fn stop(&mut self) {
+        if self.closed.is_none() {
+            // A market message that was given may have entered in part: it still enters whole.
+            let given = self.offered.filter(|offer| offer.kind == Kind::Market).map(|offer| offer.time);
+            self.close(given.map_or(self.last_market, |time| time.max(self.last_market)));
+        }
     }
 }

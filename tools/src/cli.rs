@@ -1,0 +1,197 @@
+//! The command line. `--help` of each command is its reference.
+
+pub(crate) mod book;
+pub(crate) mod config;
+pub(crate) mod control;
+pub(crate) mod journal;
+pub(crate) mod output;
+pub(crate) mod replay;
+pub(crate) mod run;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// High-frequency trading in the manner of the LMAX disruptor: market data in, risk-checked orders out, everything journaled,
+/// every session replayable bit for bit.
+///
+/// Exit codes: 0 good, 1 the check failed, 2 bad usage or configuration.
+#[derive(Parser, Debug)]
+#[command(name = "spinward", version, max_term_width = 110, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Run a session: feed → books → strategies → risk → paper venue, journaled and measured.
+    ///
+    /// Without arguments: a synthetic market, two demo strategies, paper money, 10 seconds.
+    Run(RunArgs),
+    /// Run the same code over a session's journal and compare every digest.
+    Replay(ReplayArgs),
+    /// Look into a session's journal.
+    #[command(subcommand)]
+    Journal(JournalCommand),
+    /// Build the book of one symbol from a capture and write every change of its best bid and offer.
+    Book(BookArgs),
+    /// Check, show or begin a configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Command a running session: kill, resume, cancel-all, state, status.
+    Control(ControlArgs),
+}
+
+#[derive(Args, Debug, Default)]
+pub(crate) struct RunArgs {
+    /// Configuration file; without it the built-in one (see `spinward config init`).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Market data: `synthetic`, `itch50:FILE` or `binance:FILE[,FILE…]` (plain or gzip).
+    #[arg(long, value_name = "FEED")]
+    pub(crate) feed: Option<String>,
+    /// Simulated time against the clock: `realtime`, `xN` (N times faster) or `max` (as fast as the pipeline goes).
+    #[arg(long, value_name = "PACE")]
+    pub(crate) pace: Option<String>,
+    /// Agents on cores: `auto`, `fused`, `split`, or `custom` (the core map of the configuration).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) topology: Option<String>,
+    /// How a core waits: `spin`, `spin-hint`, `yield` or `park`.
+    #[arg(long, value_name = "IDLE")]
+    pub(crate) idle: Option<String>,
+    /// Length of the session in market time: `10s`, `5m`, `2h`.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) duration: Option<String>,
+    /// Seed of the synthetic market and of the simulated venue.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) seed: Option<u64>,
+    /// Name of the session, part of its folder's name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Folder in which sessions are kept.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) sessions: Option<PathBuf>,
+    /// Begin with the positions, open orders and kill latch that this earlier session ended (or died) with; `latest` takes the newest.
+    #[arg(long, value_name = "SESSION")]
+    pub(crate) resume: Option<PathBuf>,
+    /// Where to serve Prometheus metrics: an address such as 127.0.0.1:9184, or `off`.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) metrics: Option<String>,
+    /// Print the summary as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// No live line.
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ReplayArgs {
+    /// Folder of the session, or `latest`.
+    pub(crate) session: PathBuf,
+    /// Topology to replay in; any gives the same digests.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) topology: Option<String>,
+    /// How a core waits.
+    #[arg(long, value_name = "IDLE")]
+    pub(crate) idle: Option<String>,
+    /// Folder in which sessions are kept, for `latest`.
+    #[arg(long, value_name = "FOLDER", default_value = "sessions")]
+    pub(crate) sessions: PathBuf,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum JournalCommand {
+    /// List the segments.
+    Ls(JournalArgs),
+    /// Print the frames, one a line.
+    Cat(JournalArgs),
+    /// Check every record; exit code 1 if something is wrong.
+    Verify(JournalArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct JournalArgs {
+    /// Folder of the session, or `latest`.
+    pub(crate) session: PathBuf,
+    /// Folder in which sessions are kept, for `latest`.
+    #[arg(long, value_name = "FOLDER", default_value = "sessions")]
+    pub(crate) sessions: PathBuf,
+    /// Print JSON (`cat`: one object a line).
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum, Debug, PartialEq, Eq)]
+pub(crate) enum BookFormat {
+    /// NASDAQ TotalView-ITCH 5.0, messages with a two-byte length.
+    Itch50,
+    /// Binance captures: lines of local time and raw JSON.
+    Binance,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BookArgs {
+    /// Format of the files.
+    #[arg(long, value_enum)]
+    pub(crate) format: BookFormat,
+    /// The venue's symbol.
+    #[arg(long)]
+    pub(crate) symbol: String,
+    /// Where to write the CSV; `-` is the standard output.
+    #[arg(long, value_name = "CSV")]
+    pub(crate) out: PathBuf,
+    /// ITCH: date of the session (YYYY-MM-DD, New York), for times since the epoch; without it times count from midnight.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) date: Option<String>,
+    /// Print the summary as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The captures, in order.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum ConfigCommand {
+    /// Check a configuration against the schema and this host; exit code 2 if it is refused.
+    Check(ConfigArgs),
+    /// Print the configuration as it is understood, defaults filled in.
+    Show(ConfigArgs),
+    /// Print a commented configuration to begin with.
+    Init {
+        /// Where to write it; without it, the standard output. An existing file is not touched.
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ConfigArgs {
+    /// The file; without it the built-in configuration.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ControlArgs {
+    /// Socket of the session.
+    #[arg(long, value_name = "SOCKET", default_value = "sessions/operator.sock")]
+    pub(crate) socket: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The command and its words: `kill OWNER REASON…`, `resume OWNER`, `cancel-all OWNER`,
+    /// `state reduce-only|cancel-only|normal OWNER`, `status`.
+    #[arg(required = true, trailing_var_arg = true)]
+    pub(crate) words: Vec<String>,
+}
