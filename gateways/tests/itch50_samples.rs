@@ -1,6 +1,13 @@
 //! The decoder on real TotalView-ITCH 5.0: every message of the open and of the directory of 2019-12-30, against what itch-book 0.2.1 (another
 //! implementation) made of them.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test stops at the first surprise, and says why it skips"
+)]
+
 use flate2::read::GzDecoder;
 use spinward_engine::normalizer::{Decoder, EventBatch, MessageMeta};
 use spinward_engine::words::{
