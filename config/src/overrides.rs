@@ -1,0 +1,165 @@
+//! Options of the command line that take the place of keys.
+
+use crate::field::{choose, parse_duration};
+use crate::problem::{ConfigError, Place, Problem, Wrong};
+use crate::settings::{Address, FeedKind, Pace, Preset, Settings};
+use jiff::civil::Date;
+use std::path::PathBuf;
+
+/// Options as they were written; `None` was not given.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Overrides {
+    /// `--feed`: `synthetic`, `itch50:FILE` or `binance:FILE[,FILE…]`.
+    pub feed: Option<String>,
+    /// `--date`: the session's date of an ITCH file.
+    pub date: Option<String>,
+    /// `--pace`: `max`, `realtime` or `xN`.
+    pub pace: Option<String>,
+    /// `--topology`: `auto`, `fused`, `split` or `custom`.
+    pub topology: Option<String>,
+    /// `--duration`: such as `10s`, or `all`: until the feed ends.
+    pub duration: Option<String>,
+    /// `--seed`
+    pub seed: Option<u64>,
+    /// `--metrics`: an address, or `off`.
+    pub metrics: Option<String>,
+    /// `--sessions`: where session folders are made.
+    pub folder: Option<PathBuf>,
+    /// `--name`: the session's name.
+    pub name: Option<String>,
+}
+
+impl Settings {
+    /// Takes over the options that were given; problems with them are named by the option from now on. On an error the settings are as they
+    /// were. Returns what should be told: with another feed than the configuration was made for, the built-in instruments and
+    /// strategies are left out, and instruments are only learnt.
+    ///
+    /// # Errors
+    /// Every option that cannot be read.
+    pub fn apply(&mut self, overrides: &Overrides) -> Result<Vec<Problem>, ConfigError> {
+        let mut next = self.clone();
+        let mut applying = Applying { settings: &mut next, problems: Vec::new() };
+        applying.read("--feed", "feed.kind", overrides.feed.as_deref(), feed_of, |settings, feed| {
+            settings.feed.kind = feed.0;
+            settings.feed.files = feed.1;
+            settings.feed.date = None;
+        });
+        applying.also("--feed", "feed.files", overrides.feed.is_some());
+        applying.read("--date", "feed.date", overrides.date.as_deref(), date_of, |settings, date| {
+            settings.feed.date = Some(date);
+        });
+        applying.read("--pace", "simulation.pace", overrides.pace.as_deref(), Pace::from_text, |settings, pace| {
+            settings.simulation.pace = pace;
+        });
+        let preset_of = |text: &str| choose(text, &Preset::NAMES);
+        applying.read("--topology", "topology.preset", overrides.topology.as_deref(), preset_of, |settings, preset| {
+            if preset != Preset::Custom {
+                settings.topology.core.clear();
+            }
+            if matches!(preset, Preset::Custom | Preset::Auto) {
+                settings.topology.cores.clear();
+            }
+            settings.topology.preset = preset;
+        });
+        let duration_of = |text: &str| if text == "all" { Ok(None) } else { parse_duration(text).map(Some) };
+        applying.read("--duration", "session.duration", overrides.duration.as_deref(), duration_of, |settings, span| {
+            settings.session.duration = span;
+        });
+        applying.read("--metrics", "metrics.address", overrides.metrics.as_deref(), Address::from_text, |settings, address| {
+            settings.metrics.address = address;
+        });
+        if let Some(seed) = overrides.seed {
+            applying.settings.session.seed = seed;
+            applying.also("--seed", "session.seed", true);
+        }
+        if let Some(folder) = &overrides.folder {
+            applying.settings.session.folder.clone_from(folder);
+            applying.also("--sessions", "session.folder", true);
+        }
+        if let Some(name) = &overrides.name {
+            applying.settings.session.name.clone_from(name);
+            applying.also("--name", "session.name", true);
+        }
+        ConfigError::unless_empty(applying.problems)?;
+        let mut notes = Vec::new();
+        if next.is_builtin && next.feed.kind != self.feed.kind && overrides.feed.is_some() {
+            next.instruments.clear();
+            next.strategies.clear();
+            next.calendars.clear();
+            notes.push(Problem {
+                place: Place::Option { name: "--feed".to_owned() },
+                key: String::new(),
+                what: "no instrument of this feed is configured: books are built, nothing is traded".to_owned(),
+                mend: "give --config FILE with [[instrument]] and [[strategy]] to trade".to_owned(),
+            });
+            if overrides.duration.is_none() {
+                next.session.duration = None;
+            }
+        }
+        *self = next;
+        Ok(notes)
+    }
+}
+
+struct Applying<'s> {
+    settings: &'s mut Settings,
+    problems: Vec<Problem>,
+}
+
+impl Applying<'_> {
+    fn read<T>(
+        &mut self,
+        option: &str,
+        key: &str,
+        text: Option<&str>,
+        parse: impl Fn(&str) -> Result<T, Wrong>,
+        set: impl FnOnce(&mut Settings, T),
+    ) {
+        let Some(text) = text else { return };
+        match parse(text) {
+            Ok(value) => {
+                set(self.settings, value);
+                self.also(option, key, true);
+            }
+            Err(wrong) => self.problems.push(Problem {
+                place: Place::Option { name: option.to_owned() },
+                key: String::new(),
+                what: wrong.what,
+                mend: wrong.mend,
+            }),
+        }
+    }
+
+    /// From now on the key stands on the command line.
+    fn also(&mut self, option: &str, key: &str, is_given: bool) {
+        if is_given {
+            self.settings.places.note(key, Place::Option { name: option.to_owned() });
+        }
+    }
+}
+
+fn feed_of(text: &str) -> Result<(FeedKind, Vec<PathBuf>), Wrong> {
+    let (name, files) = match text.split_once(':') {
+        Some((name, files)) => (name, files),
+        None => (text, ""),
+    };
+    let kind = choose(name, &FeedKind::NAMES).map_err(|_| {
+        let what = format!("{name:?} is not a feed");
+        Wrong::new(what, "use synthetic, itch50:FILE or binance:FILE[,FILE…]")
+    })?;
+    let files: Vec<PathBuf> = files.split(',').filter(|file| !file.is_empty()).map(PathBuf::from).collect();
+    let mend = |mend: &str| Wrong::new(format!("{text:?} does not name what the feed reads"), mend);
+    match (kind, files.len()) {
+        (FeedKind::Synthetic, 0) | (FeedKind::Itch50, 1) | (FeedKind::Binance, 1..) => Ok((kind, files)),
+        (FeedKind::Synthetic, _) => Err(mend("use synthetic without a file")),
+        (FeedKind::Itch50, _) => Err(mend("use itch50:FILE with one file")),
+        (FeedKind::Binance, _) => Err(mend("use binance:FILE[,FILE…]")),
+    }
+}
+
+fn date_of(text: &str) -> Result<Date, Wrong> {
+    text.parse().map_err(|_| Wrong::new(format!("{text:?} is not a date"), "write it as 2019-12-30"))
+}
+
+#[cfg(test)]
+mod tests;

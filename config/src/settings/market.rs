@@ -1,0 +1,298 @@
+//! Sections of the world outside: the session, its feed, simulated time and the paper venue.
+
+use crate::field::{Bytes, Field, choices, duration};
+use crate::problem::Wrong;
+use crate::visit::{Section, Visitor};
+use jiff::civil::Date;
+use spinward_engine::words::{Decimal, NANOS_PER_UNIT, parse_decimal};
+use spinward_gateways::paper::PaperConfig;
+use spinward_gateways::simulation::{self, SimulationConfig};
+use std::path::PathBuf;
+use std::time::Duration;
+use toml::Value;
+use toml::de::DeValue;
+
+/// `[session]`
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SessionSettings {
+    /// Part of the session folder's name: letters, digits, `-` and `_`, at most 64.
+    pub name: String,
+    /// Where session folders are made.
+    pub folder: PathBuf,
+    /// An earlier session's folder whose positions and open orders are carried over.
+    pub resume: Option<PathBuf>,
+    /// How long it lasts, in the market's time; absent: until the feed ends.
+    pub duration: Option<Duration>,
+    /// Every draw of chance of the session comes from it.
+    pub seed: u64,
+}
+
+impl Default for SessionSettings {
+    fn default() -> Self {
+        Self { name: "session".to_owned(), folder: "sessions".into(), resume: None, duration: None, seed: 1 }
+    }
+}
+
+impl Section for SessionSettings {
+    fn visit(&mut self, visitor: &mut Visitor<'_, '_>) {
+        visitor.key("name", &mut self.name);
+        visitor.key("folder", &mut self.folder);
+        visitor.optional("resume", &mut self.resume);
+        visitor.optional("duration", &mut self.duration);
+        visitor.key("seed", &mut self.seed);
+    }
+}
+
+/// Where the market comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum FeedKind {
+    /// Generated ITCH 5.0.
+    #[default]
+    Synthetic,
+    /// A file of NASDAQ TotalView-ITCH 5.0 messages, each with a 2-byte length.
+    Itch50,
+    /// Captures of Binance web sockets, in order.
+    Binance,
+}
+
+impl FeedKind {
+    pub(crate) const NAMES: [(&'static str, FeedKind); 3] =
+        [("synthetic", FeedKind::Synthetic), ("itch50", FeedKind::Itch50), ("binance", FeedKind::Binance)];
+
+    /// Its name in the configuration.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
+    }
+}
+
+choices!(FeedKind:
+    "synthetic" => FeedKind::Synthetic,
+    "itch50" => FeedKind::Itch50,
+    "binance" => FeedKind::Binance,
+);
+
+/// `[feed]`
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct FeedSettings {
+    /// Which.
+    pub kind: FeedKind,
+    /// The files; none for `synthetic`, one for `itch50`.
+    pub files: Vec<PathBuf>,
+    /// `itch50`: the session's date in New York (the messages tell only the time of day).
+    pub date: Option<Date>,
+    /// `[feed.binance]`
+    pub binance: BinanceSettings,
+}
+
+impl Section for FeedSettings {
+    fn visit(&mut self, visitor: &mut Visitor<'_, '_>) {
+        visitor.key("kind", &mut self.kind);
+        visitor.key("files", &mut self.files);
+        visitor.optional("date", &mut self.date);
+        visitor.section("binance", &mut self.binance);
+    }
+}
+
+/// `[feed.binance]`
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BinanceSettings {
+    /// Most symbols, 1–8,192.
+    pub symbols_max: usize,
+    /// Whose the snapshots are that do not say so.
+    pub snapshot_symbol: Option<String>,
+    /// Lot of symbols that are not configured: 10^-n units, n 0–9.
+    pub learned_lot_decimals: u8,
+    /// Bytes of diffs that wait for a snapshot.
+    pub pending_bytes: Bytes,
+    /// Number of diffs that wait, 1–16,000.
+    pub pending_messages: usize,
+}
+
+impl Default for BinanceSettings {
+    fn default() -> Self {
+        Self {
+            symbols_max: 1_024,
+            snapshot_symbol: None,
+            learned_lot_decimals: 8,
+            pending_bytes: Bytes(16 << 20),
+            pending_messages: 8_192,
+        }
+    }
+}
+
+impl Section for BinanceSettings {
+    fn visit(&mut self, visitor: &mut Visitor<'_, '_>) {
+        visitor.key("symbols_max", &mut self.symbols_max);
+        visitor.optional("snapshot_symbol", &mut self.snapshot_symbol);
+        visitor.key("learned_lot_decimals", &mut self.learned_lot_decimals);
+        visitor.key("pending_bytes", &mut self.pending_bytes);
+        visitor.key("pending_messages", &mut self.pending_messages);
+    }
+}
+
+/// How fast recorded or generated time runs: `max`, `realtime` or `xN` (times as fast as recorded; N may have decimals).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pace(pub simulation::Pace);
+
+impl Pace {
+    pub(crate) fn from_text(text: &str) -> Result<Self, Wrong> {
+        let wrong = || {
+            Wrong::new(
+                format!("{text:?} is not a pace"),
+                "use max, realtime, or x and how many times as fast, like x10 or x0.5",
+            )
+        };
+        match text {
+            "max" => Ok(Self(simulation::Pace::Max)),
+            "realtime" => Ok(Self(simulation::Pace::Realtime)),
+            _ => {
+                let digits = text.strip_prefix('x').ok_or_else(wrong)?;
+                let nanos = parse_decimal(digits.as_bytes()).map_err(|_| wrong())?;
+                if nanos <= 0 {
+                    return Err(wrong());
+                }
+                let shared = greatest_common_divisor(nanos, NANOS_PER_UNIT);
+                let numerator = u32::try_from(nanos / shared).map_err(|_| wrong())?;
+                let denominator = u32::try_from(NANOS_PER_UNIT / shared).map_err(|_| wrong())?;
+                Ok(Self(simulation::Pace::Times { numerator, denominator }))
+            }
+        }
+    }
+}
+
+fn greatest_common_divisor(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+}
+
+impl Field for Pace {
+    fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
+        Self::from_text(&String::parse(value)?)
+    }
+    fn write(&self) -> Value {
+        Value::String(match self.0 {
+            simulation::Pace::Max => "max".to_owned(),
+            simulation::Pace::Realtime => "realtime".to_owned(),
+            simulation::Pace::Times { numerator, denominator } => {
+                // u32·1e9 < 2^62; the denominator divides 1e9, as it was read.
+                let nanos = i64::from(numerator) * NANOS_PER_UNIT / i64::from(denominator).max(1);
+                format!("x{}", Decimal { nanos, decimals: 0 })
+            }
+        })
+    }
+}
+
+/// `[simulation]`: simulated time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SimulationSettings {
+    /// How fast.
+    pub pace: Pace,
+    /// From one timer tick to the next, in the market's time.
+    pub timer_interval: Duration,
+    /// From a refusal by risk to the strategy's hearing of it.
+    pub refusal_latency: Duration,
+    /// How long after the end of the market messages of ours are still answered.
+    pub drain: Duration,
+    /// Most refusals under way, 1–1,048,576.
+    pub refusals_max: usize,
+    /// Most market messages that the paper venue has yet to see, 1–1,048,576.
+    pub backlog_messages_max: usize,
+    /// Their bytes, at most 1 GiB.
+    pub backlog_bytes_max: Bytes,
+}
+
+impl Default for SimulationSettings {
+    fn default() -> Self {
+        let simulation = SimulationConfig::default();
+        Self {
+            pace: Pace(simulation::Pace::Realtime),
+            timer_interval: duration(simulation.timer_interval),
+            refusal_latency: duration(simulation.refusal_latency),
+            drain: duration(simulation.drain),
+            refusals_max: simulation.refusals_max,
+            backlog_messages_max: simulation.backlog_messages_max,
+            backlog_bytes_max: Bytes(simulation.backlog_bytes_max as u64),
+        }
+    }
+}
+
+impl Section for SimulationSettings {
+    fn visit(&mut self, visitor: &mut Visitor<'_, '_>) {
+        visitor.key("pace", &mut self.pace);
+        visitor.key("timer_interval", &mut self.timer_interval);
+        visitor.key("refusal_latency", &mut self.refusal_latency);
+        visitor.key("drain", &mut self.drain);
+        visitor.key("refusals_max", &mut self.refusals_max);
+        visitor.key("backlog_messages_max", &mut self.backlog_messages_max);
+        visitor.key("backlog_bytes_max", &mut self.backlog_bytes_max);
+    }
+}
+
+/// `[paper]`: the venue that matches our orders against the market. Each latency is a fixed part plus a uniform jitter from the seed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PaperSettings {
+    /// Decision to act of a new order.
+    pub place_latency: Duration,
+    /// At most this much more.
+    pub place_jitter: Duration,
+    /// Decision to act of a cancel.
+    pub cancel_latency: Duration,
+    /// At most this much more.
+    pub cancel_jitter: Duration,
+    /// Decision to act of a replace.
+    pub replace_latency: Duration,
+    /// At most this much more.
+    pub replace_jitter: Duration,
+    /// Act to our hearing of it.
+    pub report_latency: Duration,
+    /// At most this much more.
+    pub report_jitter: Duration,
+    /// Whether cancels overtake other orders' messages.
+    pub cancels_apart: bool,
+    /// Of a million new orders and replaces, so many are refused by chance.
+    pub reject_ppm: u32,
+    /// Most orders that rest at once, 1–1,000,000.
+    pub orders_max: usize,
+    /// Most messages under way at once, 1–1,000,000.
+    pub messages_max: usize,
+    /// Most levels whose taken quantity is remembered, 1–1,000,000.
+    pub taken_levels_max: usize,
+}
+
+impl Default for PaperSettings {
+    fn default() -> Self {
+        let paper = PaperConfig::default();
+        Self {
+            place_latency: duration(paper.place.base),
+            place_jitter: duration(paper.place.jitter),
+            cancel_latency: duration(paper.cancel.base),
+            cancel_jitter: duration(paper.cancel.jitter),
+            replace_latency: duration(paper.replace.base),
+            replace_jitter: duration(paper.replace.jitter),
+            report_latency: duration(paper.report.base),
+            report_jitter: duration(paper.report.jitter),
+            cancels_apart: paper.cancels_apart,
+            reject_ppm: paper.reject_ppm,
+            orders_max: paper.orders_max,
+            messages_max: paper.messages_max,
+            taken_levels_max: paper.taken_levels_max,
+        }
+    }
+}
+
+impl Section for PaperSettings {
+    fn visit(&mut self, visitor: &mut Visitor<'_, '_>) {
+        visitor.key("place_latency", &mut self.place_latency);
+        visitor.key("place_jitter", &mut self.place_jitter);
+        visitor.key("cancel_latency", &mut self.cancel_latency);
+        visitor.key("cancel_jitter", &mut self.cancel_jitter);
+        visitor.key("replace_latency", &mut self.replace_latency);
+        visitor.key("replace_jitter", &mut self.replace_jitter);
+        visitor.key("report_latency", &mut self.report_latency);
+        visitor.key("report_jitter", &mut self.report_jitter);
+        visitor.key("cancels_apart", &mut self.cancels_apart);
+        visitor.key("reject_ppm", &mut self.reject_ppm);
+        visitor.key("orders_max", &mut self.orders_max);
+        visitor.key("messages_max", &mut self.messages_max);
+        visitor.key("taken_levels_max", &mut self.taken_levels_max);
+    }
+}

@@ -1,0 +1,126 @@
+//! Sections of what leaves the session beside orders: journal, metrics, the operator's socket.
+
+use crate::field::{Bytes, Field};
+use crate::problem::Wrong;
+use crate::visit::{Section, Visitor};
+use spinward_recorder::JournalConfig;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use toml::Value;
+use toml::de::DeValue;
+
+/// `[journal]`
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct JournalSettings {
+    /// Size of a segment: a power of two, 8 KiB to 64 GiB.
+    pub segment_bytes: Bytes,
+    /// Segments kept ready ahead of the writer, 1–64.
+    pub segments_ahead: usize,
+    /// How often what is written is forced to the disk: what a power cut may lose.
+    pub flush_interval: Duration,
+    /// Bytes ahead of the writer that are made writable again after each flush.
+    pub prefault_bytes: Bytes,
+}
+
+impl Default for JournalSettings {
+    fn default() -> Self {
+        let JournalConfig { segment_bytes, segments_ahead, flush_interval, prefault_bytes } =
+            JournalConfig::default();
+        Self {
+            segment_bytes: Bytes(segment_bytes),
+            segments_ahead,
+            flush_interval,
+            prefault_bytes: Bytes(prefault_bytes),
+        }
+    }
+}
+
+impl Section for JournalSettings {
+    fn visit(&mut self, visitor: &mut Visitor<'_, '_>) {
+        visitor.key("segment_bytes", &mut self.segment_bytes);
+        visitor.key("segments_ahead", &mut self.segments_ahead);
+        visitor.key("flush_interval", &mut self.flush_interval);
+        visitor.key("prefault_bytes", &mut self.prefault_bytes);
+    }
+}
+
+/// A TCP address, or off.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Address(pub Option<SocketAddr>);
+
+impl Address {
+    pub(crate) fn from_text(text: &str) -> Result<Self, Wrong> {
+        if text == "off" {
+            return Ok(Self(None));
+        }
+        text.parse().map(|address| Self(Some(address))).map_err(|_| {
+            Wrong::new(
+                format!("{text:?} is not an address"),
+                "write numbers and a port, like \"127.0.0.1:9184\" or \"[::1]:9184\", or \"off\"",
+            )
+        })
+    }
+}
+
+impl Default for Address {
+    fn default() -> Self {
+        Self(Some(SocketAddr::from(([127, 0, 0, 1], 9184))))
+    }
+}
+
+impl Field for Address {
+    fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
+        Self::from_text(&String::parse(value)?)
+    }
+    fn write(&self) -> Value {
+        Value::String(self.0.map_or_else(|| "off".to_owned(), |address| address.to_string()))
+    }
+}
+
+/// `[metrics]`
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct MetricsSettings {
+    /// Where `/metrics` and `/health` are served.
+    pub address: Address,
+}
+
+impl Section for MetricsSettings {
+    fn visit(&mut self, visitor: &mut Visitor<'_, '_>) {
+        visitor.key("address", &mut self.address);
+    }
+}
+
+/// Path of a Unix socket, or off.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SocketPath(pub Option<PathBuf>);
+
+impl Field for SocketPath {
+    fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
+        let path = PathBuf::parse(value)?;
+        Ok(Self((path.as_os_str() != "off").then_some(path)))
+    }
+    fn write(&self) -> Value {
+        let path = self.0.as_ref().map(|path| path.to_string_lossy().into_owned());
+        Value::String(path.unwrap_or_else(|| "off".to_owned()))
+    }
+}
+
+/// `[operator]`
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OperatorSettings {
+    /// Where kill, resume and cancel-all are taken. A relative path lies in the session's own folder.
+    pub socket: SocketPath,
+}
+
+impl Default for OperatorSettings {
+    fn default() -> Self {
+        Self { socket: SocketPath(Some("operator.sock".into())) }
+    }
+}
+
+impl Section for OperatorSettings {
+    fn visit(&mut self, visitor: &mut Visitor<'_, '_>) {
+        visitor.key("socket", &mut self.socket);
+    }
+}
