@@ -42,7 +42,7 @@ impl Ledger {
 }
 
 fn fills() -> impl Strategy<Value = Vec<Fill>> {
-    let fill = (any::<bool>(), -2_000_000_000_000i64..70_000_000_000_000, 1i64..60, any::<bool>());
+    let fill = (any::<bool>(), -2_000_000_000_000i64..70_000_000_000_000, 1i64..8, any::<bool>());
     let fill = fill.prop_map(|(buy, nanos, lots, maker)| Fill {
         side: if buy { Side::Buy } else { Side::Sell },
         price: Price::from_nanos(nanos),
@@ -53,7 +53,7 @@ fn fills() -> impl Strategy<Value = Vec<Fill>> {
 }
 
 fn unit_values() -> impl Strategy<Value = i64> {
-    prop_oneof![Just(NANOS_PER_UNIT), Just(1_000_000), Just(200 * NANOS_PER_UNIT), 1i64..3_000_000_000]
+    prop_oneof![Just(NANOS_PER_UNIT), Just(1_000_000), Just(50 * NANOS_PER_UNIT), 1i64..3_000_000_000]
 }
 
 proptest! {
