@@ -58,6 +58,9 @@ struct Market {
     status: Option<MarketStatus>,
 }
 
+/// A new order that was sent: side, price, lots, when, id.
+type Entered = (Side, Price, i64, Nanos, OrderId);
+
 /// One line of the ledger.
 #[derive(Clone, Copy, Debug)]
 pub struct LedgerLine {
@@ -101,7 +104,7 @@ pub struct NaiveRisk {
     ledger: Vec<LedgerLine>,
     executions: BTreeSet<(ExecId, OrderId)>,
     sent: Vec<Nanos>,
-    entered: BTreeMap<(StrategyId, InstrumentId), Vec<(Side, Price, i64, Nanos, OrderId)>>,
+    entered: BTreeMap<(StrategyId, InstrumentId), Vec<Entered>>,
     numbers: BTreeMap<StrategyId, u64>,
     late: usize,
     refusals: usize,

@@ -1,6 +1,7 @@
 //! Tests of the risk stage, each file one concern.
 
 mod desk;
+mod venue;
 mod fire_drill;
 mod states;
 mod halting;

@@ -208,8 +208,12 @@ impl Desk {
     }
 
     pub(super) fn command(&mut self, kind: CommandKind, state: TradingState, owner: &str) {
-        let command = Command::new(kind, state, symbol(owner), "because");
-        self.event(Event::new(EventKind::Operator, InstrumentId::ALL), &bytemuck::cast(command), None, &[]);
+        self.raw_command(&Command::new(kind, state, symbol(owner), "because"));
+    }
+
+    pub(super) fn raw_command(&mut self, command: &Command) {
+        let event = Event::new(EventKind::Operator, InstrumentId::ALL);
+        self.event(event, &bytemuck::cast(*command), None, &[]);
     }
 
     pub(super) fn kill(&mut self) {

@@ -171,7 +171,7 @@ fn money_out_of_range_is_held_at_its_end_and_halts() {
     let mut desk = Desk::new();
     let report = desk.fill_report(OrderId::compose(FIRST, 500), Side::Buy, "50.00", i64::MAX);
     desk.report(report);
-    assert_eq!(desk.risk.counters().overflows.value() > 0, true);
+    assert!(desk.risk.counters().overflows.value() > 0);
     assert_eq!(desk.risk.state(), TradingState::Halted);
     assert_eq!(desk.position(FIRST, SHARE).qty, lots(i64::MAX));
     assert_eq!(desk.position(FIRST, SHARE).cost, Money::MAX);

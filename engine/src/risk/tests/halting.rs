@@ -65,12 +65,18 @@ fn set_state_goes_anywhere_but_out_of_the_kill_state() {
         desk.command(CommandKind::SetState, state, "operator");
         assert_eq!(desk.risk.state(), S::Halted);
     }
-    let mut command = Command::new(CommandKind::Kill, S::Normal, symbol("desk"), "");
-    command.kind_number = 77;
-    let before = desk.risk.counters().commands_refused.value();
-    desk.recover(RecoveredRecord::default());
-    desk.command(CommandKind::SetState, S::Normal, "desk");
-    assert_eq!(desk.risk.counters().commands_refused.value(), before + 1);
+    assert_eq!(desk.risk.counters().commands_refused.value(), 3);
+}
+
+#[test]
+fn a_command_that_cannot_be_read_is_counted_and_changes_nothing() {
+    let mut desk = Desk::new();
+    let good = Command::new(CommandKind::SetState, TradingState::CancelOnly, symbol("desk"), "");
+    for bad in [Command { kind_number: 0, ..good }, Command { state_number: 4, ..good }] {
+        desk.raw_command(&bad);
+    }
+    assert_eq!(desk.risk.counters().commands_refused.value(), 2);
+    assert_eq!(desk.risk.state(), TradingState::Normal);
 }
 
 #[test]
@@ -162,9 +168,9 @@ fn cancels_pass_in_every_state() {
     for state in [TradingState::ReduceOnly, TradingState::CancelOnly, TradingState::Halted] {
         let mut desk = Desk::new();
         let ids = working(&mut desk, 12);
-        desk.command(CommandKind::SetState, state, "desk");
         desk.simple(EventKind::Gap, SHARE, 0);
         desk.wait(Nanos::from_secs(200_000));
+        desk.command(CommandKind::SetState, state, "desk");
         // The last ones, which a mass cancel has not reached yet.
         desk.pass(Intent { valid_until: Nanos::ZERO, ..desk.cancel_of(ids[11], Side::Buy) });
     }
