@@ -242,6 +242,7 @@ impl Context<'_> {
             post_only: request.post_only,
             reduce_only: request.reduce_only,
             acknowledged: false,
+            recovered: false,
             change: Change::None,
         });
         if !entered {
@@ -349,5 +350,5 @@ impl Context<'_> {
 }
 
 fn flags(post_only: bool, reduce_only: bool) -> u8 {
-    u8::from(post_only) * Intent::POST_ONLY | u8::from(reduce_only) * Intent::REDUCE_ONLY
+    (u8::from(post_only) * Intent::POST_ONLY) | (u8::from(reduce_only) * Intent::REDUCE_ONLY)
 }
