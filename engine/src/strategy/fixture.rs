@@ -92,7 +92,11 @@ pub(super) fn report(intent: &Intent, kind: ReportKind) -> Report {
         qty: intent.qty,
         leaves: match kind {
             ReportKind::Accepted | ReportKind::Replaced => intent.qty,
-            _ => Qty::ZERO,
+            ReportKind::Rejected
+            | ReportKind::Filled
+            | ReportKind::Cancelled
+            | ReportKind::CancelRejected
+            | ReportKind::ReplaceRejected => Qty::ZERO,
         },
         instrument: intent.instrument,
         kind_number: kind as u8,
@@ -100,7 +104,7 @@ pub(super) fn report(intent: &Intent, kind: ReportKind) -> Report {
         code_number: match kind {
             ReportKind::Rejected | ReportKind::ReplaceRejected => RejectCode::WouldMatch as u16,
             ReportKind::CancelRejected => RejectCode::TooLate as u16,
-            _ => 0,
+            ReportKind::Accepted | ReportKind::Filled | ReportKind::Cancelled | ReportKind::Replaced => 0,
         },
         ..Report::default()
     }

@@ -244,11 +244,12 @@ impl MarketMaker {
                 let away = order.price.nanos().abs_diff(quote.price.nanos());
                 let threshold = tick.nanos().saturating_mul(self.parameters.requote_threshold_ticks);
                 let is_right = away <= threshold.unsigned_abs() && order.open <= quote.qty;
-                if order.change != Change::None || !order.acknowledged {
+                if order.change != Change::None || (!order.acknowledged && !order.recovered) {
                     false
                 } else if is_right {
                     true
-                } else if state.withdraw == order.id {
+                } else if state.withdraw == order.id || !order.acknowledged {
+                    // An unacknowledged order of an earlier session cannot be replaced, and may never be answered for.
                     withdraw(context, state, &order);
                     false
                 } else {

@@ -289,7 +289,8 @@ impl StrategyRunner {
     /// group goes on), and the execution is counted as unpriced.
     fn trade_of(&self, event: &Event, view: Option<&BookView>) -> Said {
         let kind = event.kind();
-        if kind != EventKind::Trade && !event.has(Event::PRINTABLE) {
+        // As in the book stage: the venue says it only of executions at another price that they are told twice.
+        if kind == EventKind::OrderExecuteAt && !event.has(Event::PRINTABLE) {
             return Said::Nothing;
         }
         let last = view

@@ -249,6 +249,23 @@ fn orders_of_an_earlier_session_are_taken_up_and_surplus_ones_cancelled() {
 }
 
 #[test]
+fn a_recovered_order_that_was_never_answered_for_is_cancelled_when_it_stands_wrong() {
+    let mut rig = rig(|_| {});
+    let order = RecoveredRecord {
+        order: OrderId::compose(StrategyId::new(1), 1),
+        instrument: id(0),
+        price: ticks(9_990),
+        qty: Qty::from_lots(10),
+        side_number: Side::Buy as u8,
+        tif_number: TimeInForce::Day as u8,
+        ..recovered(RecoveredKind::OpenOrder, 1)
+    };
+    rig.recover(&order);
+    let bid = of_side(&rig.book(&balanced(0)), Side::Buy).unwrap();
+    assert_eq!((bid.action(), bid.order), (Some(Action::Cancel), order.order));
+}
+
+#[test]
 fn nothing_is_done_twice_for_views_that_change_nothing() {
     let mut rig = rig(|_| {});
     let intents = rig.book(&balanced(0));

@@ -123,8 +123,8 @@ fn an_execution_takes_its_price_from_the_view_of_its_group() {
     rig.event(market_event(EventKind::OrderExecuteAt, 0, Event::PRINTABLE), &Payload::default(), None);
     assert_eq!(calls.try_iter().collect::<Vec<_>>(), [trade(ticks(101), None)]);
 
-    // Not printable: no trade. Of a reference the book does not know, or in the middle of a group: no price.
-    rig.event(market_event(EventKind::OrderExecute, 0, 0), &Payload::default(), None);
+    // Not printable: no trade (it is told elsewhere). Of a reference the book does not know, or in the middle of a group: no price.
+    rig.event(market_event(EventKind::OrderExecuteAt, 0, 0), &Payload::default(), None);
     assert_eq!(rig.runner.counters().unpriced_executions.value(), 0);
     after.statistics.last_qty = Qty::from_lots(8);
     rig.event(execution, &Payload::default(), Some(&after));
