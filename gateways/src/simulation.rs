@@ -36,4 +36,7 @@ pub use config::{Pace, SimulationConfig, SimulationError};
 pub use merge::{Simulation, SimulationCounters, SourceIds};
 
 #[expect(unused_imports, reason = "named by the documentation above")]
-use {crate::feed::MarketFeed, spinward_engine::pipeline::{Driver, Next}};
+use {
+    crate::feed::MarketFeed,
+    spinward_engine::pipeline::{Driver, Next},
+};

@@ -53,9 +53,11 @@ pub(super) fn parse(line: &str) -> Result<Request, LineError> {
         "resume" => ("resume", CommandKind::Resume),
         "cancel-all" => ("cancel-all", CommandKind::CancelAll),
         "state" => ("state", CommandKind::SetState),
-        "status" => return words.next().map_or(Ok(Request::Status), |more| {
-            Err(LineError::TooMuch("status", more.to_owned()))
-        }),
+        "status" => {
+            return words
+                .next()
+                .map_or(Ok(Request::Status), |more| Err(LineError::TooMuch("status", more.to_owned())));
+        }
         other => return Err(LineError::Unknown(other.to_owned())),
     };
     let state = match kind {

@@ -64,8 +64,7 @@ impl OperatorServer {
     /// # Errors
     /// [`OperatorError`]; whatever stood at the path is as it was.
     pub fn bind(path: &Path) -> Result<Self, OperatorError> {
-        let fail =
-            |what| move |source| OperatorError::System { what, path: path.to_owned(), source };
+        let fail = |what| move |source| OperatorError::System { what, path: path.to_owned(), source };
         match fs::symlink_metadata(path) {
             Ok(found) if !found.file_type().is_socket() => {
                 return Err(OperatorError::NotASocket { path: path.to_owned() });

@@ -78,14 +78,17 @@ fn every_command_reaches_the_sequencer_as_its_word() {
     let found: Vec<_> =
         commands.iter().map(|c| (c.kind().unwrap(), c.state_number, c.owner.as_str(), c.reason())).collect();
     let number = |state: TradingState| state as u8;
-    assert_eq!(found, [
-        (CommandKind::Kill, number(TradingState::Halted), "alice", "too many rejects"),
-        (CommandKind::Resume, number(TradingState::Normal), "alice", ""),
-        (CommandKind::CancelAll, number(TradingState::Normal), "bob", ""),
-        (CommandKind::SetState, number(TradingState::ReduceOnly), "bob", ""),
-        (CommandKind::SetState, number(TradingState::CancelOnly), "bob", ""),
-        (CommandKind::SetState, number(TradingState::Normal), "bob", ""),
-    ]);
+    assert_eq!(
+        found,
+        [
+            (CommandKind::Kill, number(TradingState::Halted), "alice", "too many rejects"),
+            (CommandKind::Resume, number(TradingState::Normal), "alice", ""),
+            (CommandKind::CancelAll, number(TradingState::Normal), "bob", ""),
+            (CommandKind::SetState, number(TradingState::ReduceOnly), "bob", ""),
+            (CommandKind::SetState, number(TradingState::CancelOnly), "bob", ""),
+            (CommandKind::SetState, number(TradingState::Normal), "bob", ""),
+        ]
+    );
 }
 
 #[test]

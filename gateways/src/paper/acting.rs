@@ -130,8 +130,7 @@ impl<B: MarketBook> Desk<B> {
             }
             None => {
                 let Report { price, qty, leaves, .. } = answer;
-                let report =
-                    Report { price, qty, leaves, ..self.report(ReportKind::Accepted, subject) };
+                let report = Report { price, qty, leaves, ..self.report(ReportKind::Accepted, subject) };
                 self.counters.accepted.add(1);
                 self.say(&report);
             }

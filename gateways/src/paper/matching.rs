@@ -178,10 +178,9 @@ impl<B: MarketBook> Desk<B> {
                     }
                 }
             }
-            MarketStatus::Trading
-            | MarketStatus::Halted
-            | MarketStatus::Paused
-            | MarketStatus::QuoteOnly => market.status = status,
+            MarketStatus::Trading | MarketStatus::Halted | MarketStatus::Paused | MarketStatus::QuoteOnly => {
+                market.status = status
+            }
         }
     }
 

@@ -231,7 +231,9 @@ impl<B: MarketBook> Simulation<B> {
             self.counters.late.add(1);
         }
         if self.venue.submit(&OrderMessage { after_close, ..*message }, not_before).is_err() {
-            self.fail("too many order messages under way to the paper venue; raise its `messages_max`".into());
+            self.fail(
+                "too many order messages under way to the paper venue; raise its `messages_max`".into(),
+            );
         }
     }
 
