@@ -70,8 +70,8 @@ mod tests;
 mod venue;
 mod wire;
 
+pub use acting::LEVELS_PER_ORDER_MAX;
 pub use config::{Latency, PaperConfig, PaperConfigError};
 pub use market::{MarketBook, MarketOrder, StageBook};
-pub use acting::LEVELS_PER_ORDER_MAX;
 pub(crate) use message::OrderMessage;
 pub use venue::{PaperCounters, PaperVenue};

@@ -4,8 +4,8 @@ use super::market::{MarketBook, MarketOrder};
 use super::{OrderMessage, PaperConfig, PaperVenue};
 use spinward_engine::normalizer::{Decoder, EventBatch, MessageMeta};
 use spinward_engine::words::{
-    Action, Event, EventKind, Instrument, InstrumentId, InstrumentTable, Level, MarketStatus, Nanos,
-    OrderId, Price, Qty, Report, Side, SourceId, StrategyId, Symbol, TimeInForce,
+    Action, Event, EventKind, Instrument, InstrumentId, InstrumentTable, Level, MarketStatus, Nanos, OrderId,
+    Price, Qty, Report, Side, SourceId, StrategyId, Symbol, TimeInForce,
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -92,10 +92,7 @@ impl MarketBook for NaiveBook {
                 if event.qty.lots() == 0 {
                     map.remove(&event.price.nanos());
                 } else {
-                    map.insert(
-                        event.price.nanos(),
-                        Level { price: event.price, qty: event.qty, orders: 0 },
-                    );
+                    map.insert(event.price.nanos(), Level { price: event.price, qty: event.qty, orders: 0 });
                 }
             }
             EventKind::BookClear => *book = Sides::default(),
@@ -168,7 +165,13 @@ pub(crate) fn id(number: u64) -> OrderId {
 
 pub(crate) fn add(reference: u64, side: Side, at: i64, qty: i64) -> Event {
     let side_number = side as u8;
-    Event { a: reference, side_number, price: price(at), qty: lots(qty), ..Event::new(EventKind::OrderAdd, ACME) }
+    Event {
+        a: reference,
+        side_number,
+        price: price(at),
+        qty: lots(qty),
+        ..Event::new(EventKind::OrderAdd, ACME)
+    }
 }
 
 pub(crate) fn execute(reference: u64, qty: i64) -> Event {

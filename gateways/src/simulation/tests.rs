@@ -2,13 +2,15 @@
 
 use super::*;
 use crate::feed::{FeedError, FeedMessage, MarketFeed, Peek};
-use crate::paper::testing::{self, NaiveBook, Script, bytes_of, cancel, change, id, level, lots, order, price, table, trade};
+use crate::paper::testing::{
+    self, NaiveBook, Script, bytes_of, cancel, change, id, level, lots, order, price, table, trade,
+};
 use crate::paper::{Latency, OrderMessage, PaperConfig, PaperVenue};
 use proptest::prelude::*;
 use spinward_engine::pipeline::{Driver, Next};
 use spinward_engine::words::{
-    Action, Clock, Digest, FrameKind, Intent, Nanos, OrderId, RecoveredKind, RecoveredRecord, RejectCode, Report, ReportKind,
-    Side, TimeInForce, Verdict,
+    Action, Clock, Digest, FrameKind, Intent, Nanos, OrderId, RecoveredKind, RecoveredRecord, RejectCode,
+    Report, ReportKind, Side, TimeInForce, Verdict,
 };
 
 /// A frame as the engine would number it.
@@ -44,9 +46,7 @@ impl MarketFeed for MemoryFeed {
             return Peek::NotYet;
         }
         match (self.messages.get(self.at), &self.error) {
-            (Some((time, bytes)), _) => {
-                Peek::Message(FeedMessage { receive_time: Nanos::new(*time), bytes })
-            }
+            (Some((time, bytes)), _) => Peek::Message(FeedMessage { receive_time: Nanos::new(*time), bytes }),
             (None, Some(error)) => Peek::Failed(error),
             (None, None) => Peek::End,
         }
@@ -109,7 +109,11 @@ impl FakeEngine {
                     change(number, self.orders, side, at, qty)
                 }
                 (3, _) => {
-                    let intent = Intent { order: id(self.orders), action_number: Action::New as u8, ..Intent::default() };
+                    let intent = Intent {
+                        order: id(self.orders),
+                        action_number: Action::New as u8,
+                        ..Intent::default()
+                    };
                     out.push(Sent::Refusal(Verdict::on(&intent, RejectCode::OffTick, at, 0), decided, frame));
                     continue;
                 }
@@ -139,7 +143,8 @@ impl Case {
 
     fn simulation(&self, stutter: usize) -> Simulation<NaiveBook> {
         let feed = MemoryFeed::new(self.messages.clone(), stutter);
-        Simulation::new(&self.simulation, Box::new(feed), self.venue(), self.recovered.clone(), Clock::new()).unwrap()
+        Simulation::new(&self.simulation, Box::new(feed), self.venue(), self.recovered.clone(), Clock::new())
+            .unwrap()
     }
 
     /// The session by the book: one thing after the other, the engine answering at once.
