@@ -13,6 +13,8 @@ use spinward_engine::strategy::{
     STRATEGIES_PER_CORE_MAX,
 };
 use spinward_engine::words::{MESSAGE_BYTES_MAX, NANOS_PER_UNIT, Symbol};
+use spinward_gateways::binance::{PENDING_MESSAGES_MAX, SYMBOLS_MAX};
+use spinward_gateways::synthetic::symbol_of;
 use spinward_recorder::SESSION_NAME_MAX;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -62,24 +64,23 @@ impl Checker<'_> {
                 "the session's date is missing, so calendars and expiries cannot be kept",
                 "write the date in New York, like date = 2019-12-30",
             ),
-            (FeedKind::Synthetic | FeedKind::Binance, Some(_)) => self.refuse(
-                "feed.date",
-                format!("the feed {} brings its own time", feed.kind.name()),
-                "remove the date",
-            ),
-            (FeedKind::Itch50, _) | (FeedKind::Synthetic | FeedKind::Binance, None) => {}
+            (FeedKind::Binance, Some(_)) => {
+                self.refuse("feed.date", "captures of Binance bring their own time", "remove the date");
+            }
+            (FeedKind::Itch50 | FeedKind::Synthetic, _) | (FeedKind::Binance, None) => {}
         }
+        self.synthetic();
         let binance = &feed.binance;
         self.in_range(
             "feed.binance.symbols_max",
             binance.symbols_max as u64,
-            1..=BINANCE_SYMBOLS_MAX,
+            1..=SYMBOLS_MAX as u64,
         );
         self.in_range("feed.binance.learned_lot_decimals", u64::from(binance.learned_lot_decimals), 0..=9);
         self.in_range(
             "feed.binance.pending_messages",
             binance.pending_messages as u64,
-            1..=BINANCE_PENDING_MESSAGES_MAX,
+            1..=PENDING_MESSAGES_MAX as u64,
         );
         let least = 2 * MESSAGE_BYTES_MAX as u64;
         if binance.pending_bytes.0 < least {
@@ -93,6 +94,45 @@ impl Checker<'_> {
             && Symbol::new(symbol).is_none()
         {
             self.refuse("feed.binance.snapshot_symbol", format!("{symbol:?} is not a symbol"), SYMBOL_MEND);
+        }
+    }
+
+    fn synthetic(&mut self) {
+        let settings = self.settings;
+        let synthetic = &settings.feed.synthetic;
+        let path = |key: &str| format!("feed.synthetic.{key}");
+        self.in_range(&path("symbols"), synthetic.symbols as u64, 1..=65_000);
+        self.in_range(&path("zipf_quarters"), u64::from(synthetic.zipf_quarters), 0..=16);
+        let least = synthetic.symbols.saturating_mul(12) as u64;
+        self.in_range(&path("live_orders"), synthetic.live_orders as u64, least..=16_000_000);
+        self.in_range(&path("rate"), u64::from(synthetic.rate), 1..=50_000_000);
+        self.in_range(&path("burst_messages"), u64::from(synthetic.burst_messages), 1..=1_000_000);
+        for (key, span) in [("quiet", synthetic.quiet), ("active", synthetic.active)] {
+            if !(Duration::from_millis(1)..=HOUR).contains(&span) {
+                self.refuse(&path(key), format!("{} is out of range", duration_text(span)), "give \"1ms\" to \"1h\"");
+            }
+        }
+        if synthetic.wire_latency > Duration::from_secs(1) {
+            let what = format!("{} is out of range", duration_text(synthetic.wire_latency));
+            self.refuse(&path("wire_latency"), what, "give \"0ns\" to \"1s\"");
+        }
+        if settings.feed.kind != FeedKind::Synthetic {
+            return;
+        }
+        if let Some(duration) = settings.session.duration
+            && duration > HOUR * 24
+        {
+            let what = format!("{} is longer than a synthetic market lasts", duration_text(duration));
+            self.refuse("session.duration", what, "give at most \"24h\"");
+        }
+        let made: Vec<String> = (0..synthetic.symbols.min(65_000)).map(|rank| symbol_of(rank).to_string()).collect();
+        for (index, instrument) in settings.instruments.iter().enumerate() {
+            if !made.contains(&instrument.symbol) && !made.is_empty() {
+                let what = format!("the synthetic market has no {:?}", instrument.symbol);
+                let last = made.last().map_or("", String::as_str);
+                let mend = format!("use AAAA to {last} (feed.synthetic.symbols = {})", made.len());
+                self.refuse(&format!("instrument[{index}].symbol"), what, mend);
+            }
         }
     }
 
@@ -122,6 +162,7 @@ impl Checker<'_> {
             ("simulation.backlog_messages_max", simulation.backlog_messages_max, 1 << 20),
             ("paper.orders_max", paper.orders_max, 1_000_000),
             ("paper.messages_max", paper.messages_max, 1_000_000),
+            ("paper.reports_max", paper.reports_max, 1_000_000),
             ("paper.taken_levels_max", paper.taken_levels_max, 1_000_000),
         ];
         for (key, value, most) in sizes {
@@ -407,12 +448,6 @@ impl Checker<'_> {
 }
 
 const SYMBOL_MEND: &str = "give 1 to 24 printable ASCII characters without spaces";
-
-/// Most symbols of the Binance decoder.
-const BINANCE_SYMBOLS_MAX: u64 = 8_192;
-
-/// Most diffs that it keeps.
-const BINANCE_PENDING_MESSAGES_MAX: u64 = 16_000;
 
 fn is_name(name: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
