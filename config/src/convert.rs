@@ -11,7 +11,9 @@ use jiff::tz::TimeZone;
 use spinward_engine::book::BookConfig;
 use spinward_engine::pipeline::{CoreSpec, HostCores, PipelineConfig, Topology};
 use spinward_engine::risk::{Collar, InstrumentLimits, RiskConfig, StrategyInstrument, StrategyLimits};
-use spinward_engine::words::{InstrumentId, InstrumentTable, Nanos, Qty, SessionCalendar, StrategyId, Symbol};
+use spinward_engine::words::{
+    InstrumentId, InstrumentTable, Nanos, Qty, SessionCalendar, StrategyId, Symbol,
+};
 use spinward_gateways::binance::BinanceConfig;
 use spinward_gateways::itch50::Itch50Config;
 use spinward_gateways::paper::{Latency, PaperConfig};
@@ -98,7 +100,8 @@ impl Settings {
     /// What [`Settings::validate`] says of the topology.
     pub fn topology(&self, host: &HostCores) -> Result<Topology, ConfigError> {
         let problems = self.validate(host);
-        let of_topology = problems.into_iter().filter(|problem| problem.key.starts_with("topology")).collect();
+        let of_topology =
+            problems.into_iter().filter(|problem| problem.key.starts_with("topology")).collect();
         ConfigError::unless_empty(of_topology).map(|()| self.topology_of(host))
     }
 

@@ -71,11 +71,7 @@ impl Checker<'_> {
         }
         self.synthetic();
         let binance = &feed.binance;
-        self.in_range(
-            "feed.binance.symbols_max",
-            binance.symbols_max as u64,
-            1..=SYMBOLS_MAX as u64,
-        );
+        self.in_range("feed.binance.symbols_max", binance.symbols_max as u64, 1..=SYMBOLS_MAX as u64);
         self.in_range("feed.binance.learned_lot_decimals", u64::from(binance.learned_lot_decimals), 0..=9);
         self.in_range(
             "feed.binance.pending_messages",
@@ -109,7 +105,11 @@ impl Checker<'_> {
         self.in_range(&path("burst_messages"), u64::from(synthetic.burst_messages), 1..=1_000_000);
         for (key, span) in [("quiet", synthetic.quiet), ("active", synthetic.active)] {
             if !(Duration::from_millis(1)..=HOUR).contains(&span) {
-                self.refuse(&path(key), format!("{} is out of range", duration_text(span)), "give \"1ms\" to \"1h\"");
+                self.refuse(
+                    &path(key),
+                    format!("{} is out of range", duration_text(span)),
+                    "give \"1ms\" to \"1h\"",
+                );
             }
         }
         if synthetic.wire_latency > Duration::from_secs(1) {
@@ -125,7 +125,8 @@ impl Checker<'_> {
             let what = format!("{} is longer than a synthetic market lasts", duration_text(duration));
             self.refuse("session.duration", what, "give at most \"24h\"");
         }
-        let made: Vec<String> = (0..synthetic.symbols.min(65_000)).map(|rank| symbol_of(rank).to_string()).collect();
+        let made: Vec<String> =
+            (0..synthetic.symbols.min(65_000)).map(|rank| symbol_of(rank).to_string()).collect();
         for (index, instrument) in settings.instruments.iter().enumerate() {
             if !made.contains(&instrument.symbol) && !made.is_empty() {
                 let what = format!("the synthetic market has no {:?}", instrument.symbol);
@@ -149,7 +150,11 @@ impl Checker<'_> {
             && !folder.is_dir()
         {
             let what = format!("{} is not a session's folder", folder.display());
-            self.refuse("session.resume", what, "name the folder of the session to carry on, or remove the key");
+            self.refuse(
+                "session.resume",
+                what,
+                "name the folder of the session to carry on, or remove the key",
+            );
         }
     }
 
@@ -185,7 +190,11 @@ impl Checker<'_> {
         for (key, latency, jitter) in ways {
             self.positive(key, latency);
             if latency.saturating_add(jitter) > HOUR {
-                let what = format!("{} with {} of jitter is longer than an hour", duration_text(latency), duration_text(jitter));
+                let what = format!(
+                    "{} with {} of jitter is longer than an hour",
+                    duration_text(latency),
+                    duration_text(jitter)
+                );
                 self.refuse(key, what, "give less");
             }
         }
@@ -201,7 +210,11 @@ impl Checker<'_> {
                 let what = format!("{ALWAYS:?} is the calendar that is always open");
                 self.refuse(&format!("{path}.name"), what, "choose another name");
             } else if is_double {
-                self.refuse(&format!("{path}.name"), format!("{:?} stands twice", calendar.name), "rename one");
+                self.refuse(
+                    &format!("{path}.name"),
+                    format!("{:?} stands twice", calendar.name),
+                    "rename one",
+                );
             }
             if let Err((key, wrong)) = calendar.expand() {
                 self.refuse(&format!("{path}.{key}"), wrong.what, wrong.mend);
@@ -236,7 +249,11 @@ impl Checker<'_> {
             }
             if is_shares && instrument.symbol.len() > 8 {
                 let what = format!("{:?} is longer than ITCH's 8 characters", instrument.symbol);
-                self.refuse(&format!("{path}.symbol"), what, "write the symbol as the directory message has it");
+                self.refuse(
+                    &format!("{path}.symbol"),
+                    what,
+                    "write the symbol as the directory message has it",
+                );
             }
             let by = settings.strategies.iter().find(|s| s.instruments.contains(&instrument.symbol));
             if let Some(strategy) = by {
@@ -317,7 +334,9 @@ impl Checker<'_> {
         if needed > slots {
             self.refuse(
                 "pipeline.egress_slots",
-                format!("{slots} slots do not hold the {needed} messages that the strategies may have under way"),
+                format!(
+                    "{slots} slots do not hold the {needed} messages that the strategies may have under way"
+                ),
                 format!(
                     "use {} or more, or lower max_in_flight and max_open_orders",
                     needed.checked_next_power_of_two().unwrap_or(usize::MAX)
@@ -345,7 +364,11 @@ impl Checker<'_> {
         }
         let key = format!("{path}.instruments");
         if strategy.instruments.is_empty() {
-            self.refuse(&key, "it has no instruments and would never see an event", "name the symbols it trades");
+            self.refuse(
+                &key,
+                "it has no instruments and would never see an event",
+                "name the symbols it trades",
+            );
         }
         for (at, symbol) in strategy.instruments.iter().enumerate() {
             let known = settings.instruments.iter().map(|instrument| instrument.symbol.as_str());
@@ -364,11 +387,18 @@ impl Checker<'_> {
             self.refuse(
                 &format!("{path}.core"),
                 format!("there is no strategy core {}", strategy.core),
-                format!("give 0 to {}; the topology puts strategy cores onto cores of the host", STRATEGY_CORES_MAX - 1),
+                format!(
+                    "give 0 to {}; the topology puts strategy cores onto cores of the host",
+                    STRATEGY_CORES_MAX - 1
+                ),
             );
         }
         self.positive(&format!("{path}.intent_ttl"), strategy.intent_ttl);
-        self.in_range(&format!("{path}.max_in_flight"), strategy.max_in_flight as u64, 1..=MAX_IN_FLIGHT_MAX as u64);
+        self.in_range(
+            &format!("{path}.max_in_flight"),
+            strategy.max_in_flight as u64,
+            1..=MAX_IN_FLIGHT_MAX as u64,
+        );
         self.in_range(
             &format!("{path}.max_open_orders"),
             strategy.max_open_orders as u64,
@@ -378,7 +408,11 @@ impl Checker<'_> {
             && position_max <= 0
         {
             let what = format!("position_max is {position_max}");
-            self.refuse(&format!("{path}.position_max"), what, "give a number of lots greater than 0, or remove it");
+            self.refuse(
+                &format!("{path}.position_max"),
+                what,
+                "give a number of lots greater than 0, or remove it",
+            );
         }
         match strategy.kind.as_str() {
             MARKET_MAKER => self.parameters(strategy, MarketMakerParameters::validate),
@@ -422,13 +456,21 @@ impl Checker<'_> {
         for (index, calendar) in settings.calendars.iter().enumerate() {
             if settings.instruments.iter().all(|instrument| instrument.calendar != calendar.name) {
                 let what = format!("no instrument uses the calendar {:?}", calendar.name);
-                self.refuse(&format!("calendar[{index}]"), what, "remove it, or name it in an [[instrument]]");
+                self.refuse(
+                    &format!("calendar[{index}]"),
+                    what,
+                    "remove it, or name it in an [[instrument]]",
+                );
             }
         }
         for (index, instrument) in settings.instruments.iter().enumerate() {
             if settings.strategies.iter().all(|strategy| !strategy.instruments.contains(&instrument.symbol)) {
                 let what = format!("no strategy trades {}", instrument.symbol);
-                self.refuse(&format!("instrument[{index}]"), what, "name it in a [[strategy]], or ignore this");
+                self.refuse(
+                    &format!("instrument[{index}]"),
+                    what,
+                    "name it in a [[strategy]], or ignore this",
+                );
             }
         }
         if settings.strategies.is_empty() {
@@ -442,7 +484,11 @@ impl Checker<'_> {
                 "strategies may have {open} orders open, risk allows {} and will refuse the rest",
                 settings.risk.open_orders_max
             );
-            self.refuse("risk.open_orders_max", what, format!("raise it to {open}, or lower max_open_orders"));
+            self.refuse(
+                "risk.open_orders_max",
+                what,
+                format!("raise it to {open}, or lower max_open_orders"),
+            );
         }
     }
 }
