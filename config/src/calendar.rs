@@ -57,8 +57,12 @@ impl Field for Days {
         Ok(Self { bits })
     }
     fn write(&self) -> Value {
-        let names: Vec<&str> =
-            DAY_NAMES.iter().enumerate().filter(|(k, _)| self.bits & (1 << k) != 0).map(|(_, d)| *d).collect();
+        let names: Vec<&str> = DAY_NAMES
+            .iter()
+            .enumerate()
+            .filter(|(k, _)| self.bits & (1 << k) != 0)
+            .map(|(_, d)| *d)
+            .collect();
         Value::String(names.join(","))
     }
 }
@@ -82,7 +86,11 @@ impl SessionHours {
 
 impl Section for SessionHours {
     fn visit(&mut self, visitor: &mut Visitor<'_, '_>) {
-        visitor.required("days", "write the days on which the session opens, like \"mon-fri\"", &mut self.days);
+        visitor.required(
+            "days",
+            "write the days on which the session opens, like \"mon-fri\"",
+            &mut self.days,
+        );
         visitor.required("open", "write when it opens, like \"09:30\"", &mut self.open);
         visitor.required("close", "write when it closes, like \"16:00\"", &mut self.close);
     }

@@ -20,7 +20,11 @@ impl Checker<'_> {
 
     fn in_range(&mut self, key: &str, value: u64, range: std::ops::RangeInclusive<u64>) {
         if !range.contains(&value) {
-            self.refuse(key, format!("{value} is out of range"), format!("give {} to {}", range.start(), range.end()));
+            self.refuse(
+                key,
+                format!("{value} is out of range"),
+                format!("give {} to {}", range.start(), range.end()),
+            );
         }
     }
 }

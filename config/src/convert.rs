@@ -4,26 +4,38 @@ use crate::calendar::ALWAYS;
 use crate::field::nanos;
 use crate::instrument::FEED_SOURCE;
 use crate::problem::ConfigError;
-use crate::settings::{Preset, Settings};
+use crate::settings::{ArrivalKind, FeedKind, Preset, Settings};
 use crate::strategy::StrategySpec;
-use jiff::civil::Date;
+use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use spinward_engine::book::BookConfig;
 use spinward_engine::pipeline::{CoreSpec, HostCores, PipelineConfig, Topology};
 use spinward_engine::risk::{Collar, InstrumentLimits, RiskConfig, StrategyInstrument, StrategyLimits};
-use spinward_engine::words::{InstrumentId, InstrumentTable, Nanos, Qty, SessionCalendar, StrategyId, Symbol};
+use spinward_engine::words::{
+    InstrumentId, InstrumentTable, Nanos, Qty, SessionCalendar, StrategyId, Symbol,
+};
+use spinward_gateways::binance::BinanceConfig;
+use spinward_gateways::itch50::Itch50Config;
 use spinward_gateways::paper::{Latency, PaperConfig};
 use spinward_gateways::simulation::SimulationConfig;
+use spinward_gateways::synthetic::{Arrivals, SyntheticConfig};
 use spinward_recorder::JournalConfig;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// The day of the synthetic market, unless another is configured: a Monday without anything special.
+const SYNTHETIC_DATE: Date = Date::constant(2026, 1, 5);
+
 /// Midnight at the start of this day in New York.
 pub(crate) fn midnight_new_york(date: Date) -> Option<Nanos> {
+    instant_new_york(date, Time::midnight())
+}
+
+fn instant_new_york(date: Date, time: Time) -> Option<Nanos> {
     let zone = TimeZone::get("America/New_York").ok()?;
-    let midnight = date.to_zoned(zone).ok()?;
-    i64::try_from(midnight.timestamp().as_nanosecond()).ok().map(Nanos::new)
+    let zoned = date.to_datetime(time).to_zoned(zone).ok()?;
+    i64::try_from(zoned.timestamp().as_nanosecond()).ok().map(Nanos::new)
 }
 
 impl Settings {
@@ -88,7 +100,8 @@ impl Settings {
     /// What [`Settings::validate`] says of the topology.
     pub fn topology(&self, host: &HostCores) -> Result<Topology, ConfigError> {
         let problems = self.validate(host);
-        let of_topology = problems.into_iter().filter(|problem| problem.key.starts_with("topology")).collect();
+        let of_topology =
+            problems.into_iter().filter(|problem| problem.key.starts_with("topology")).collect();
         ConfigError::unless_empty(of_topology).map(|()| self.topology_of(host))
     }
 
@@ -190,6 +203,7 @@ impl Settings {
             reject_ppm: paper.reject_ppm,
             orders_max: paper.orders_max,
             messages_max: paper.messages_max,
+            reports_max: paper.reports_max,
             taken_levels_max: paper.taken_levels_max,
             first_id: 0,
         }
@@ -206,9 +220,54 @@ impl Settings {
         }
     }
 
-    /// Midnight in New York of the ITCH session's date.
-    pub fn itch_midnight(&self) -> Option<Nanos> {
-        self.feed.date.and_then(midnight_new_york)
+    /// Decoder of an ITCH file, or of the synthetic market.
+    pub fn itch50(&self) -> Itch50Config {
+        Itch50Config { source: FEED_SOURCE, midnight: self.feed_date().and_then(midnight_new_york) }
+    }
+
+    /// The date of the feed in New York: as configured; the synthetic market has a default.
+    fn feed_date(&self) -> Option<Date> {
+        self.feed.date.or((self.feed.kind == FeedKind::Synthetic).then_some(SYNTHETIC_DATE))
+    }
+
+    /// The synthetic market.
+    pub fn synthetic(&self) -> SyntheticConfig {
+        let synthetic = &self.feed.synthetic;
+        let date = self.feed.date.unwrap_or(SYNTHETIC_DATE);
+        let midnight = midnight_new_york(date).unwrap_or(Nanos::ZERO);
+        SyntheticConfig {
+            seed: self.session.seed,
+            symbols: synthetic.symbols,
+            zipf_quarters: synthetic.zipf_quarters,
+            live_orders: synthetic.live_orders,
+            rate: synthetic.rate,
+            arrivals: match synthetic.arrivals {
+                ArrivalKind::Even => Arrivals::Even,
+                ArrivalKind::Bursts => Arrivals::Bursts {
+                    quiet: nanos(synthetic.quiet),
+                    active: nanos(synthetic.active),
+                    burst_messages: synthetic.burst_messages,
+                },
+            },
+            midnight,
+            start: instant_new_york(date, synthetic.start).unwrap_or(midnight),
+            wire_latency: nanos(synthetic.wire_latency),
+            duration: self.session.duration.map(nanos),
+            messages_max: None,
+            directory: synthetic.directory,
+        }
+    }
+
+    /// Decoder of Binance captures.
+    pub fn binance(&self) -> BinanceConfig {
+        let binance = &self.feed.binance;
+        BinanceConfig {
+            symbols_max: binance.symbols_max,
+            snapshot_symbol: binance.snapshot_symbol.as_deref().and_then(Symbol::new),
+            learned_lot_decimals: binance.learned_lot_decimals,
+            pending_bytes: usize::try_from(binance.pending_bytes.0).unwrap_or(usize::MAX),
+            pending_messages: binance.pending_messages,
+        }
     }
 
     /// The strategies, by id.
@@ -229,11 +288,6 @@ impl Settings {
     /// Where operators' commands are taken, for the session in this folder; `None` is nowhere.
     pub fn operator_socket(&self, session_folder: &Path) -> Option<PathBuf> {
         self.operator.socket.0.as_ref().map(|path| session_folder.join(path))
-    }
-
-    /// Whose snapshots are those that do not say.
-    pub fn snapshot_symbol(&self) -> Option<Symbol> {
-        self.feed.binance.snapshot_symbol.as_deref().and_then(Symbol::new)
     }
 
     /// Traded instruments that have expired at `time`, the first moment of the market: a session that would refuse all their orders

@@ -85,11 +85,6 @@ impl Places {
         self.note(key, source.place(span.start));
     }
 
-    /// Whether this very key was written.
-    pub(crate) fn has(&self, key: &str) -> bool {
-        self.by_key.contains_key(key)
-    }
-
     /// The place of the key; if it was not written, that of the table it belongs to.
     pub(crate) fn find(&self, key: &str) -> Place {
         let mut path = key;
@@ -102,9 +97,11 @@ impl Places {
                 None => break,
             }
         }
-        self.whole
-            .clone()
-            .unwrap_or_else(|| Place::File { file: Arc::new(PathBuf::from("settings")), line: 0, column: 0 })
+        self.whole.clone().unwrap_or_else(|| Place::File {
+            file: Arc::new(PathBuf::from("settings")),
+            line: 0,
+            column: 0,
+        })
     }
 }
 

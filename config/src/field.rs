@@ -94,9 +94,10 @@ integer_field!(u8, u16, u32, usize, i64);
 impl Field for u64 {
     fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
         let number = integer(value)?;
-        i64::try_from(number).ok().and_then(|number| u64::try_from(number).ok()).ok_or_else(|| {
-            Wrong::new(format!("{number} is out of range"), format!("give 0 to {}", i64::MAX))
-        })
+        i64::try_from(number)
+            .ok()
+            .and_then(|number| u64::try_from(number).ok())
+            .ok_or_else(|| Wrong::new(format!("{number} is out of range"), format!("give 0 to {}", i64::MAX)))
     }
     fn write(&self) -> Value {
         Value::Integer(i64::try_from(*self).unwrap_or(i64::MAX))
@@ -264,7 +265,8 @@ impl Field for Bytes {
             .ok_or_else(|| Wrong::new(format!("{text:?} is not a size"), mend))
     }
     fn write(&self) -> Value {
-        let whole = BYTE_UNITS.iter().take(3).rev().find(|(_, scale)| self.0 > 0 && self.0.is_multiple_of(*scale));
+        let whole =
+            BYTE_UNITS.iter().take(3).rev().find(|(_, scale)| self.0 > 0 && self.0.is_multiple_of(*scale));
         let (name, scale) = whole.copied().unwrap_or(("B", 1));
         Value::String(format!("{}{name}", self.0 / scale))
     }
@@ -272,7 +274,8 @@ impl Field for Bytes {
 
 impl Field for Timestamp {
     fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
-        let mend = "write date, time and zone, like 2026-12-16T13:30:00+08:00 or \"2026-12-16T13:30[Asia/Taipei]\"";
+        let mend =
+            "write date, time and zone, like 2026-12-16T13:30:00+08:00 or \"2026-12-16T13:30[Asia/Taipei]\"";
         let written = match value {
             DeValue::Datetime(datetime) => datetime.to_string(),
             DeValue::String(text) => text.to_string(),
@@ -338,7 +341,8 @@ impl Field for Time {
         }
     }
     fn write(&self) -> Value {
-        let format = if self.second() == 0 && self.subsec_nanosecond() == 0 { "%H:%M" } else { "%H:%M:%S%.f" };
+        let format =
+            if self.second() == 0 && self.subsec_nanosecond() == 0 { "%H:%M" } else { "%H:%M:%S%.f" };
         Value::String(self.strftime(format).to_string())
     }
 }

@@ -161,13 +161,19 @@ impl InstrumentSettings {
     pub(crate) fn ticks(&self) -> Result<TickTable, InstrumentProblem> {
         let refuse = |key: &str, what: String, mend: &str| Err((key.to_owned(), Wrong::new(what, mend)));
         match (self.tick, self.tick_bands.as_slice()) {
-            (None, []) => refuse("tick", "tick is missing".to_owned(), "write the price step, like tick = \"0.01\""),
+            (None, []) => {
+                refuse("tick", "tick is missing".to_owned(), "write the price step, like tick = \"0.01\"")
+            }
             (Some(_), [_, ..]) => {
                 refuse("tick", "tick and tick_band are both given".to_owned(), "keep one of them")
             }
             (Some(tick), []) => match TickTable::uniform(tick) {
                 Some(ticks) => Ok(ticks),
-                None => refuse("tick", format!("tick is {tick}"), "give a price step greater than 0, like \"0.01\""),
+                None => refuse(
+                    "tick",
+                    format!("tick is {tick}"),
+                    "give a price step greater than 0, like \"0.01\"",
+                ),
             },
             (None, bands) => {
                 for (index, band) in bands.iter().enumerate() {
@@ -185,7 +191,8 @@ impl InstrumentSettings {
                 let plain: Vec<TickBand> =
                     bands.iter().map(|band| TickBand { from: band.from, tick: band.tick }).collect();
                 TickTable::new(&plain).ok_or_else(|| {
-                    let wrong = Wrong::new("the bands do not ascend", "put the lowest `from` first, each one once");
+                    let wrong =
+                        Wrong::new("the bands do not ascend", "put the lowest `from` first, each one once");
                     ("tick_band".to_owned(), wrong)
                 })
             }
@@ -211,8 +218,10 @@ impl InstrumentSettings {
             }
         }
         // |i64|·|i64| < 2^126
-        let unit_value = i128::from(self.lot.nanos) * i128::from(self.multiplier.nanos) / i128::from(NANOS_PER_UNIT);
-        if self.lot.nanos > 0 && self.multiplier.nanos > 0 && !(1..i128::from(i64::MAX)).contains(&unit_value) {
+        let unit_value =
+            i128::from(self.lot.nanos) * i128::from(self.multiplier.nanos) / i128::from(NANOS_PER_UNIT);
+        if self.lot.nanos > 0 && self.multiplier.nanos > 0 && !(1..i128::from(i64::MAX)).contains(&unit_value)
+        {
             let what = format!("lot {} × multiplier {} is out of range", self.lot, self.multiplier);
             refuse("multiplier", what, "let the product lie between 0.000000001 and 9223372036");
         }
@@ -240,7 +249,10 @@ impl InstrumentSettings {
             for (key, rate) in [("fees.maker", fees.maker), ("fees.taker", fees.taker)] {
                 if rate.nanos.abs() >= NANOS_PER_UNIT {
                     let what = format!("{key} {rate} is the whole notional or more");
-                    problems.push((key.to_owned(), Wrong::new(what, "write a part: 2 basis points are \"0.0002\"")));
+                    problems.push((
+                        key.to_owned(),
+                        Wrong::new(what, "write a part: 2 basis points are \"0.0002\""),
+                    ));
                 }
             }
         }
@@ -282,7 +294,9 @@ impl InstrumentSettings {
 
     /// Last instant of trading; the end of time if it has none.
     pub(crate) fn expiry_nanos(&self) -> Nanos {
-        self.expiry.and_then(|expiry| i64::try_from(expiry.as_nanosecond()).ok()).map_or(Nanos::MAX, Nanos::new)
+        self.expiry
+            .and_then(|expiry| i64::try_from(expiry.as_nanosecond()).ok())
+            .map_or(Nanos::MAX, Nanos::new)
     }
 }
 

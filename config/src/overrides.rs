@@ -45,29 +45,54 @@ impl Settings {
             settings.feed.date = None;
         });
         applying.also("--feed", "feed.files", overrides.feed.is_some());
+        applying.also("--feed", "feed.date", overrides.feed.is_some());
         applying.read("--date", "feed.date", overrides.date.as_deref(), date_of, |settings, date| {
             settings.feed.date = Some(date);
         });
-        applying.read("--pace", "simulation.pace", overrides.pace.as_deref(), Pace::from_text, |settings, pace| {
-            settings.simulation.pace = pace;
-        });
+        applying.read(
+            "--pace",
+            "simulation.pace",
+            overrides.pace.as_deref(),
+            Pace::from_text,
+            |settings, pace| {
+                settings.simulation.pace = pace;
+            },
+        );
         let preset_of = |text: &str| choose(text, &Preset::NAMES);
-        applying.read("--topology", "topology.preset", overrides.topology.as_deref(), preset_of, |settings, preset| {
-            if preset != Preset::Custom {
-                settings.topology.core.clear();
-            }
-            if matches!(preset, Preset::Custom | Preset::Auto) {
-                settings.topology.cores.clear();
-            }
-            settings.topology.preset = preset;
-        });
+        applying.read(
+            "--topology",
+            "topology.preset",
+            overrides.topology.as_deref(),
+            preset_of,
+            |settings, preset| {
+                if preset != Preset::Custom {
+                    settings.topology.core.clear();
+                }
+                if matches!(preset, Preset::Custom | Preset::Auto) {
+                    settings.topology.cores.clear();
+                }
+                settings.topology.preset = preset;
+            },
+        );
         let duration_of = |text: &str| if text == "all" { Ok(None) } else { parse_duration(text).map(Some) };
-        applying.read("--duration", "session.duration", overrides.duration.as_deref(), duration_of, |settings, span| {
-            settings.session.duration = span;
-        });
-        applying.read("--metrics", "metrics.address", overrides.metrics.as_deref(), Address::from_text, |settings, address| {
-            settings.metrics.address = address;
-        });
+        applying.read(
+            "--duration",
+            "session.duration",
+            overrides.duration.as_deref(),
+            duration_of,
+            |settings, span| {
+                settings.session.duration = span;
+            },
+        );
+        applying.read(
+            "--metrics",
+            "metrics.address",
+            overrides.metrics.as_deref(),
+            Address::from_text,
+            |settings, address| {
+                settings.metrics.address = address;
+            },
+        );
         if let Some(seed) = overrides.seed {
             applying.settings.session.seed = seed;
             applying.also("--seed", "session.seed", true);
@@ -89,7 +114,8 @@ impl Settings {
             notes.push(Problem {
                 place: Place::Option { name: "--feed".to_owned() },
                 key: String::new(),
-                what: "no instrument of this feed is configured: books are built, nothing is traded".to_owned(),
+                what: "no instrument of this feed is configured: books are built, nothing is traded"
+                    .to_owned(),
                 mend: "give --config FILE with [[instrument]] and [[strategy]] to trade".to_owned(),
             });
             if overrides.duration.is_none() {

@@ -138,7 +138,7 @@ fn edit_distance(a: &str, b: &str) -> usize {
                 }
                 best
             }
-        };
+        }
     }
     rows[a.len()][b.len()]
 }
@@ -158,7 +158,8 @@ mod tests {
 
     #[test]
     fn edit_distance_counts_slips() {
-        for (a, b, distance) in [("", "abc", 3), ("tick", "tick", 0), ("tikc", "tick", 1), ("lot", "lots", 1)] {
+        for (a, b, distance) in [("", "abc", 3), ("tick", "tick", 0), ("tikc", "tick", 1), ("lot", "lots", 1)]
+        {
             assert_eq!(edit_distance(a, b), distance, "{a} {b}");
         }
     }

@@ -6,7 +6,8 @@ mod outputs;
 
 pub use engine::{BookSettings, CoreSettings, PipelineSettings, Preset, RiskSettings, TopologySettings};
 pub use market::{
-    BinanceSettings, FeedKind, FeedSettings, Pace, PaperSettings, SessionSettings, SimulationSettings,
+    ArrivalKind, BinanceSettings, FeedKind, FeedSettings, Pace, PaperSettings, SessionSettings,
+    SimulationSettings, SyntheticSettings,
 };
 pub use outputs::{Address, JournalSettings, MetricsSettings, OperatorSettings, SocketPath};
 

@@ -57,7 +57,11 @@ impl Default for StrategySpec {
 impl Section for StrategySpec {
     fn visit(&mut self, visitor: &mut Visitor<'_, '_>) {
         visitor.required("name", "give the strategy a name of its own", &mut self.name);
-        visitor.required("kind", "write \"market-maker\", \"imbalance-taker\" or a kind of your own", &mut self.kind);
+        visitor.required(
+            "kind",
+            "write \"market-maker\", \"imbalance-taker\" or a kind of your own",
+            &mut self.kind,
+        );
         visitor.required("instruments", "name the symbols it trades: [\"BTCUSDT\"]", &mut self.instruments);
         visitor.key("core", &mut self.core);
         visitor.key("intent_ttl", &mut self.intent_ttl);
@@ -260,7 +264,9 @@ fn below(value: &DeValue<'_>, path: &[&str]) -> Option<Range<usize>> {
 fn name_at(table: &DeTable<'_>, span: &Range<usize>) -> Option<String> {
     table
         .iter()
-        .find(|(key, value)| key.span() == *span || (value.span().start <= span.start && span.end <= value.span().end))
+        .find(|(key, value)| {
+            key.span() == *span || (value.span().start <= span.start && span.end <= value.span().end)
+        })
         .map(|(key, _)| key.get_ref().to_string())
 }
 
@@ -270,7 +276,9 @@ fn segments(path: &serde_ignored::Path<'_>) -> Vec<String> {
         Path::Root => Vec::new(),
         Path::Seq { parent, index } => push(segments(parent), index.to_string()),
         Path::Map { parent, key } => push(segments(parent), key.clone()),
-        Path::Some { parent } | Path::NewtypeStruct { parent } | Path::NewtypeVariant { parent } => segments(parent),
+        Path::Some { parent } | Path::NewtypeStruct { parent } | Path::NewtypeVariant { parent } => {
+            segments(parent)
+        }
     }
 }
 

@@ -23,10 +23,18 @@ pub(crate) struct Reading<'r> {
 }
 
 enum Mode<'a, 'r> {
-    Read { table: &'a DeTable<'a>, span: Range<usize>, reading: &'a mut Reading<'r> },
-    Write { table: &'a mut toml::Table },
+    Read {
+        table: &'a DeTable<'a>,
+        span: Range<usize>,
+        reading: &'a mut Reading<'r>,
+    },
+    Write {
+        table: &'a mut toml::Table,
+    },
     /// Lists the key paths there are.
-    List { keys: &'a mut Vec<String> },
+    List {
+        keys: &'a mut Vec<String>,
+    },
 }
 
 /// Walks one table.

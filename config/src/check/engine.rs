@@ -110,11 +110,16 @@ impl Checker<'_> {
             let found = (0..topology.cores.len()).find(|index| is_it(*index));
             match (self.settings.topology.preset, found) {
                 (Preset::Custom, Some(index)) => format!("topology.core[{index}].{key}"),
-                (Preset::Custom | Preset::Auto | Preset::Fused | Preset::Split, _) => "topology.preset".to_owned(),
+                (Preset::Custom | Preset::Auto | Preset::Fused | Preset::Split, _) => {
+                    "topology.preset".to_owned()
+                }
             }
         };
-        let runs = |role: Role| move |index: usize| topology.cores.get(index).is_some_and(|c| c.roles.contains(&role));
-        let pinned = |core: usize| move |index: usize| topology.cores.get(index).is_some_and(|c| c.core == Some(core));
+        let runs = |role: Role| {
+            move |index: usize| topology.cores.get(index).is_some_and(|c| c.roles.contains(&role))
+        };
+        let pinned =
+            |core: usize| move |index: usize| topology.cores.get(index).is_some_and(|c| c.core == Some(core));
         match error {
             TopologyError::NoSuchCore { core, allowed } => {
                 let key = place(&pinned(core), "core");
@@ -176,11 +181,17 @@ impl Checker<'_> {
         let (window, sample) = (book.volatility_window.as_nanos(), book.volatility_sample.as_nanos());
         if sample == 0 {
             self.positive("book.volatility_sample", Duration::ZERO);
-        } else if window == 0 || !window.is_multiple_of(sample) || window / sample > VOLATILITY_SAMPLES_LIMIT as u128 {
+        } else if window == 0
+            || !window.is_multiple_of(sample)
+            || window / sample > VOLATILITY_SAMPLES_LIMIT as u128
+        {
             let text = duration_text(book.volatility_sample);
             self.refuse(
                 "book.volatility_window",
-                format!("{} is not 1 to {VOLATILITY_SAMPLES_LIMIT} whole samples of {text}", duration_text(book.volatility_window)),
+                format!(
+                    "{} is not 1 to {VOLATILITY_SAMPLES_LIMIT} whole samples of {text}",
+                    duration_text(book.volatility_window)
+                ),
                 "give a multiple of volatility_sample",
             );
         }
@@ -204,7 +215,11 @@ impl Checker<'_> {
         let risk = &self.settings.risk;
         let slots = self.settings.pipeline.egress_slots;
         self.in_range("risk.open_orders_max", risk.open_orders_max as u64, 1..=OPEN_ORDERS_MAX as u64);
-        self.in_range("risk.message_rate_max", u64::from(risk.message_rate_max), 1..=u64::from(MESSAGE_RATE_MAX));
+        self.in_range(
+            "risk.message_rate_max",
+            u64::from(risk.message_rate_max),
+            1..=u64::from(MESSAGE_RATE_MAX),
+        );
         self.in_range("risk.fill_memory", risk.fill_memory as u64, 1..=FILL_MEMORY_MAX as u64);
         self.positive("risk.message_rate_window", risk.message_rate_window);
         self.positive("risk.stale_after", risk.stale_after);

@@ -13,6 +13,8 @@ use spinward_engine::strategy::{
     STRATEGIES_PER_CORE_MAX,
 };
 use spinward_engine::words::{MESSAGE_BYTES_MAX, NANOS_PER_UNIT, Symbol};
+use spinward_gateways::binance::{PENDING_MESSAGES_MAX, SYMBOLS_MAX};
+use spinward_gateways::synthetic::symbol_of;
 use spinward_recorder::SESSION_NAME_MAX;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -62,24 +64,19 @@ impl Checker<'_> {
                 "the session's date is missing, so calendars and expiries cannot be kept",
                 "write the date in New York, like date = 2019-12-30",
             ),
-            (FeedKind::Synthetic | FeedKind::Binance, Some(_)) => self.refuse(
-                "feed.date",
-                format!("the feed {} brings its own time", feed.kind.name()),
-                "remove the date",
-            ),
-            (FeedKind::Itch50, _) | (FeedKind::Synthetic | FeedKind::Binance, None) => {}
+            (FeedKind::Binance, Some(_)) => {
+                self.refuse("feed.date", "captures of Binance bring their own time", "remove the date");
+            }
+            (FeedKind::Itch50 | FeedKind::Synthetic, _) | (FeedKind::Binance, None) => {}
         }
+        self.synthetic();
         let binance = &feed.binance;
-        self.in_range(
-            "feed.binance.symbols_max",
-            binance.symbols_max as u64,
-            1..=BINANCE_SYMBOLS_MAX,
-        );
+        self.in_range("feed.binance.symbols_max", binance.symbols_max as u64, 1..=SYMBOLS_MAX as u64);
         self.in_range("feed.binance.learned_lot_decimals", u64::from(binance.learned_lot_decimals), 0..=9);
         self.in_range(
             "feed.binance.pending_messages",
             binance.pending_messages as u64,
-            1..=BINANCE_PENDING_MESSAGES_MAX,
+            1..=PENDING_MESSAGES_MAX as u64,
         );
         let least = 2 * MESSAGE_BYTES_MAX as u64;
         if binance.pending_bytes.0 < least {
@@ -96,6 +93,50 @@ impl Checker<'_> {
         }
     }
 
+    fn synthetic(&mut self) {
+        let settings = self.settings;
+        let synthetic = &settings.feed.synthetic;
+        let path = |key: &str| format!("feed.synthetic.{key}");
+        self.in_range(&path("symbols"), synthetic.symbols as u64, 1..=65_000);
+        self.in_range(&path("zipf_quarters"), u64::from(synthetic.zipf_quarters), 0..=16);
+        let least = synthetic.symbols.saturating_mul(12) as u64;
+        self.in_range(&path("live_orders"), synthetic.live_orders as u64, least..=16_000_000);
+        self.in_range(&path("rate"), u64::from(synthetic.rate), 1..=50_000_000);
+        self.in_range(&path("burst_messages"), u64::from(synthetic.burst_messages), 1..=1_000_000);
+        for (key, span) in [("quiet", synthetic.quiet), ("active", synthetic.active)] {
+            if !(Duration::from_millis(1)..=HOUR).contains(&span) {
+                self.refuse(
+                    &path(key),
+                    format!("{} is out of range", duration_text(span)),
+                    "give \"1ms\" to \"1h\"",
+                );
+            }
+        }
+        if synthetic.wire_latency > Duration::from_secs(1) {
+            let what = format!("{} is out of range", duration_text(synthetic.wire_latency));
+            self.refuse(&path("wire_latency"), what, "give \"0ns\" to \"1s\"");
+        }
+        if settings.feed.kind != FeedKind::Synthetic {
+            return;
+        }
+        if let Some(duration) = settings.session.duration
+            && duration > HOUR * 24
+        {
+            let what = format!("{} is longer than a synthetic market lasts", duration_text(duration));
+            self.refuse("session.duration", what, "give at most \"24h\"");
+        }
+        let made: Vec<String> =
+            (0..synthetic.symbols.min(65_000)).map(|rank| symbol_of(rank).to_string()).collect();
+        for (index, instrument) in settings.instruments.iter().enumerate() {
+            if !made.contains(&instrument.symbol) && !made.is_empty() {
+                let what = format!("the synthetic market has no {:?}", instrument.symbol);
+                let last = made.last().map_or("", String::as_str);
+                let mend = format!("use AAAA to {last} (feed.synthetic.symbols = {})", made.len());
+                self.refuse(&format!("instrument[{index}].symbol"), what, mend);
+            }
+        }
+    }
+
     pub(super) fn files(&mut self) {
         let settings = self.settings;
         for file in &settings.feed.files {
@@ -109,7 +150,11 @@ impl Checker<'_> {
             && !folder.is_dir()
         {
             let what = format!("{} is not a session's folder", folder.display());
-            self.refuse("session.resume", what, "name the folder of the session to carry on, or remove the key");
+            self.refuse(
+                "session.resume",
+                what,
+                "name the folder of the session to carry on, or remove the key",
+            );
         }
     }
 
@@ -122,6 +167,7 @@ impl Checker<'_> {
             ("simulation.backlog_messages_max", simulation.backlog_messages_max, 1 << 20),
             ("paper.orders_max", paper.orders_max, 1_000_000),
             ("paper.messages_max", paper.messages_max, 1_000_000),
+            ("paper.reports_max", paper.reports_max, 1_000_000),
             ("paper.taken_levels_max", paper.taken_levels_max, 1_000_000),
         ];
         for (key, value, most) in sizes {
@@ -144,7 +190,11 @@ impl Checker<'_> {
         for (key, latency, jitter) in ways {
             self.positive(key, latency);
             if latency.saturating_add(jitter) > HOUR {
-                let what = format!("{} with {} of jitter is longer than an hour", duration_text(latency), duration_text(jitter));
+                let what = format!(
+                    "{} with {} of jitter is longer than an hour",
+                    duration_text(latency),
+                    duration_text(jitter)
+                );
                 self.refuse(key, what, "give less");
             }
         }
@@ -160,7 +210,11 @@ impl Checker<'_> {
                 let what = format!("{ALWAYS:?} is the calendar that is always open");
                 self.refuse(&format!("{path}.name"), what, "choose another name");
             } else if is_double {
-                self.refuse(&format!("{path}.name"), format!("{:?} stands twice", calendar.name), "rename one");
+                self.refuse(
+                    &format!("{path}.name"),
+                    format!("{:?} stands twice", calendar.name),
+                    "rename one",
+                );
             }
             if let Err((key, wrong)) = calendar.expand() {
                 self.refuse(&format!("{path}.{key}"), wrong.what, wrong.mend);
@@ -195,7 +249,11 @@ impl Checker<'_> {
             }
             if is_shares && instrument.symbol.len() > 8 {
                 let what = format!("{:?} is longer than ITCH's 8 characters", instrument.symbol);
-                self.refuse(&format!("{path}.symbol"), what, "write the symbol as the directory message has it");
+                self.refuse(
+                    &format!("{path}.symbol"),
+                    what,
+                    "write the symbol as the directory message has it",
+                );
             }
             let by = settings.strategies.iter().find(|s| s.instruments.contains(&instrument.symbol));
             if let Some(strategy) = by {
@@ -276,7 +334,9 @@ impl Checker<'_> {
         if needed > slots {
             self.refuse(
                 "pipeline.egress_slots",
-                format!("{slots} slots do not hold the {needed} messages that the strategies may have under way"),
+                format!(
+                    "{slots} slots do not hold the {needed} messages that the strategies may have under way"
+                ),
                 format!(
                     "use {} or more, or lower max_in_flight and max_open_orders",
                     needed.checked_next_power_of_two().unwrap_or(usize::MAX)
@@ -304,7 +364,11 @@ impl Checker<'_> {
         }
         let key = format!("{path}.instruments");
         if strategy.instruments.is_empty() {
-            self.refuse(&key, "it has no instruments and would never see an event", "name the symbols it trades");
+            self.refuse(
+                &key,
+                "it has no instruments and would never see an event",
+                "name the symbols it trades",
+            );
         }
         for (at, symbol) in strategy.instruments.iter().enumerate() {
             let known = settings.instruments.iter().map(|instrument| instrument.symbol.as_str());
@@ -323,11 +387,18 @@ impl Checker<'_> {
             self.refuse(
                 &format!("{path}.core"),
                 format!("there is no strategy core {}", strategy.core),
-                format!("give 0 to {}; the topology puts strategy cores onto cores of the host", STRATEGY_CORES_MAX - 1),
+                format!(
+                    "give 0 to {}; the topology puts strategy cores onto cores of the host",
+                    STRATEGY_CORES_MAX - 1
+                ),
             );
         }
         self.positive(&format!("{path}.intent_ttl"), strategy.intent_ttl);
-        self.in_range(&format!("{path}.max_in_flight"), strategy.max_in_flight as u64, 1..=MAX_IN_FLIGHT_MAX as u64);
+        self.in_range(
+            &format!("{path}.max_in_flight"),
+            strategy.max_in_flight as u64,
+            1..=MAX_IN_FLIGHT_MAX as u64,
+        );
         self.in_range(
             &format!("{path}.max_open_orders"),
             strategy.max_open_orders as u64,
@@ -337,7 +408,11 @@ impl Checker<'_> {
             && position_max <= 0
         {
             let what = format!("position_max is {position_max}");
-            self.refuse(&format!("{path}.position_max"), what, "give a number of lots greater than 0, or remove it");
+            self.refuse(
+                &format!("{path}.position_max"),
+                what,
+                "give a number of lots greater than 0, or remove it",
+            );
         }
         match strategy.kind.as_str() {
             MARKET_MAKER => self.parameters(strategy, MarketMakerParameters::validate),
@@ -381,13 +456,21 @@ impl Checker<'_> {
         for (index, calendar) in settings.calendars.iter().enumerate() {
             if settings.instruments.iter().all(|instrument| instrument.calendar != calendar.name) {
                 let what = format!("no instrument uses the calendar {:?}", calendar.name);
-                self.refuse(&format!("calendar[{index}]"), what, "remove it, or name it in an [[instrument]]");
+                self.refuse(
+                    &format!("calendar[{index}]"),
+                    what,
+                    "remove it, or name it in an [[instrument]]",
+                );
             }
         }
         for (index, instrument) in settings.instruments.iter().enumerate() {
             if settings.strategies.iter().all(|strategy| !strategy.instruments.contains(&instrument.symbol)) {
                 let what = format!("no strategy trades {}", instrument.symbol);
-                self.refuse(&format!("instrument[{index}]"), what, "name it in a [[strategy]], or ignore this");
+                self.refuse(
+                    &format!("instrument[{index}]"),
+                    what,
+                    "name it in a [[strategy]], or ignore this",
+                );
             }
         }
         if settings.strategies.is_empty() {
@@ -401,18 +484,16 @@ impl Checker<'_> {
                 "strategies may have {open} orders open, risk allows {} and will refuse the rest",
                 settings.risk.open_orders_max
             );
-            self.refuse("risk.open_orders_max", what, format!("raise it to {open}, or lower max_open_orders"));
+            self.refuse(
+                "risk.open_orders_max",
+                what,
+                format!("raise it to {open}, or lower max_open_orders"),
+            );
         }
     }
 }
 
 const SYMBOL_MEND: &str = "give 1 to 24 printable ASCII characters without spaces";
-
-/// Most symbols of the Binance decoder.
-const BINANCE_SYMBOLS_MAX: u64 = 8_192;
-
-/// Most diffs that it keeps.
-const BINANCE_PENDING_MESSAGES_MAX: u64 = 16_000;
 
 fn is_name(name: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';

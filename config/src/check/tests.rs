@@ -1,0 +1,491 @@
+use crate::{DEFAULT_TOML, from_text};
+use spinward_engine::pipeline::HostCores;
+use std::path::Path;
+
+fn host(cores: usize) -> HostCores {
+    HostCores { allowed: (0..cores).collect(), isolated: Vec::new() }
+}
+
+/// The built-in file with one text replaced gives exactly this problem: at the line where the text stands, with this key, saying
+/// this and how to mend it.
+#[track_caller]
+fn refused(from: &str, to: &str, key: &str, what: &str, mend: &str) {
+    let at = DEFAULT_TOML.find(from).unwrap_or_else(|| panic!("{from:?} is not in the default file"));
+    let text = DEFAULT_TOML.replacen(from, to, 1);
+    let error = from_text(Path::new("x.toml"), &text).expect_err(to);
+    let problem = error.problems.iter().find(|problem| problem.key == key);
+    let problem = problem.unwrap_or_else(|| panic!("nothing about {key}:\n{error}"));
+    assert!(problem.what.contains(what) && problem.mend.contains(mend), "{problem}");
+    let line = DEFAULT_TOML[..at].matches('\n').count() + 1;
+    let lines = line..=line + from.matches('\n').count().max(to.matches('\n').count());
+    let found = problem.line().unwrap_or(0);
+    assert!(lines.contains(&found), "line {found}, not {lines:?}: {problem}");
+    assert_eq!(error.problems.len(), 1, "{error}");
+}
+
+#[test]
+fn rings_that_are_no_power_of_two_and_bursts_out_of_range_are_refused() {
+    refused(
+        "ingress_slots = 4096",
+        "ingress_slots = 5000",
+        "pipeline.ingress_slots",
+        "5000 slots are not a power of two",
+        "4096 or 8192",
+    );
+    refused(
+        "event_slots = 1024",
+        "event_slots = 131072",
+        "pipeline.event_slots",
+        "out of the range 64 to 65536",
+        "use 65536",
+    );
+    refused("event_slots = 1024", "event_slots = 0", "pipeline.event_slots", "0 slots", "use 64");
+    refused("burst = 1 ", "burst = 0 ", "pipeline.burst", "0 is out of range", "1 to 4096");
+    refused("burst = 1 ", "burst = 4097 ", "pipeline.burst", "4097", "1 to 4096");
+}
+
+#[test]
+fn unknown_keys_are_refused_with_the_one_that_was_meant() {
+    refused(
+        "view_levels = 5",
+        "view_level = 5",
+        "book.view_level",
+        "unknown key",
+        "did you mean \"view_levels\"?",
+    );
+    refused(
+        "multiplier = 1 ",
+        "multiplyer = 1 ",
+        "instrument[0].multiplyer",
+        "unknown key",
+        "\"multiplier\"",
+    );
+    refused(
+        "quote_qty = 100",
+        "quote_qty = 100\nquote_quantity = 5",
+        "strategy[0].parameters.quote_quantity",
+        "unknown parameter",
+        "",
+    );
+}
+
+#[test]
+fn ticks_lots_and_multipliers_must_be_positive_and_price_limits_on_the_grid() {
+    refused("tick = \"0.01\"    ", "tick = \"0\"", "instrument[0].tick", "tick is 0", "greater than 0");
+    refused(
+        "tick = \"0.01\"    ",
+        "tick = \"-0.01\"",
+        "instrument[0].tick",
+        "tick is -0.01",
+        "greater than 0",
+    );
+    refused("tick = \"0.01\"    ", "tick = 0.01 ", "instrument[0].tick", "binary float", "\"0.01\"");
+    refused("lot = 1       ", "lot = 0       ", "instrument[0].lot", "lot is 0", "greater than 0");
+    refused("lot = 1       ", "lot = \"0.5\" ", "instrument[0].lot", "single shares", "lot = 1");
+    refused("multiplier = 1 ", "multiplier = -1 ", "instrument[0].multiplier", "is -1", "greater than 0");
+    refused(
+        "#price_min = \"1\" ",
+        "price_min = \"1.005\" ",
+        "instrument[0].price_min",
+        "off the tick 0.01",
+        "use 1 or 1.01",
+    );
+    refused(
+        "#price_min = \"1\" ",
+        "price_max = \"1\"\nprice_min = \"2\" ",
+        "instrument[0].price_min",
+        "not below price_max 1",
+        "lower one",
+    );
+}
+
+#[test]
+fn tick_bands_must_ascend_on_their_own_grid_and_exclude_a_tick() {
+    let bands = |bands: &str| format!("tick_band = [{bands}] #");
+    let line = "tick = \"0.01\"    ";
+    let refuse =
+        |text: &str, key: &str, what: &str, mend: &str| refused(line, &bands(text), key, what, mend);
+    refuse(
+        "{from = \"1\", tick = \"0.01\"}, {from = \"0\", tick = \"0.1\"}",
+        "instrument[0].tick_band",
+        "ascend",
+        "lowest",
+    );
+    refuse("{from = \"0\", tick = \"0\"}", "instrument[0].tick_band[0].tick", "tick is 0", "greater than 0");
+    refuse(
+        "{from = \"0.05\", tick = \"0.1\"}",
+        "instrument[0].tick_band[0].from",
+        "off its tick",
+        "multiple",
+    );
+    refuse("", "instrument[0].tick", "tick is missing", "write the price step");
+    refused(
+        line,
+        "tick = \"0.01\"\ntick_band = [{from = \"0\", tick = \"0.01\"}] #",
+        "instrument[0].tick",
+        "both given",
+        "one of them",
+    );
+}
+
+#[test]
+fn a_traded_instrument_needs_limits_fees_currency_and_calendar() {
+    let limits = "limits = { order_qty_max = 500, order_notional_max = 500000, position_max = 2000, collar_ppm = 50000, collar_ticks = 50 }";
+    let without = DEFAULT_TOML.replacen(limits, "", 1);
+    let error = from_text(Path::new("x.toml"), &without).unwrap_err();
+    let problem = &error.problems[0];
+    assert_eq!((error.problems.len(), problem.key.as_str()), (1, "instrument[0].limits"), "{error}");
+    assert!(problem.what.contains("AAAA is traded by \"maker\" and has no limits"), "{problem}");
+    let header = DEFAULT_TOML.find("[[instrument]]").map(|at| DEFAULT_TOML[..at].matches('\n').count() + 1);
+    assert_eq!(problem.line(), header);
+
+    let each = |to: &str, key: &str, what: &str, mend: &str| refused(limits, to, key, what, mend);
+    each(
+        "limits = { order_notional_max = 1, position_max = 1, collar_ppm = 1 }",
+        "instrument[0].limits.order_qty_max",
+        "order_qty_max is missing",
+        "largest order in lots",
+    );
+    each(
+        "limits = { order_qty_max = 1, order_notional_max = 1, position_max = 1 }",
+        "instrument[0].limits.collar_ppm",
+        "collar is missing",
+        "collar_ticks",
+    );
+    each(
+        "limits = { order_qty_max = 1, order_notional_max = \"0\", position_max = 1, collar_ticks = 1 }",
+        "instrument[0].limits.order_notional_max",
+        "is 0",
+        "greater than 0",
+    );
+    each(
+        "limits = { order_qty_max = 1, order_notional_max = 1, position_max = -3, collar_ticks = 1 }",
+        "instrument[0].limits.position_max",
+        "is -3",
+        "lots greater than 0",
+    );
+    refused(
+        "taker = \"0.00003\", maker_per_lot",
+        "taker = 3, maker_per_lot",
+        "instrument[0].fees.taker",
+        "whole notional",
+        "part",
+    );
+    refused("currency = \"USD\"  ", "# ", "instrument[0].currency", "currency is missing", "like \"USD\"");
+    refused("calendar = \"nasdaq\"  ", "# ", "instrument[0].calendar", "calendar is missing", "\"always\"");
+    refused(
+        "calendar = \"nasdaq\"  ",
+        "calendar = \"nasdak\"  ",
+        "instrument[0].calendar",
+        "no calendar",
+        "\"nasdaq\"",
+    );
+}
+
+#[test]
+fn calendars_are_expanded_when_they_are_read() {
+    refused(
+        "\"America/New_York\"",
+        "\"America/New_Yorck\"",
+        "calendar[0].time_zone",
+        "unknown",
+        "\"America/New_York\"",
+    );
+    refused("name = \"nasdaq\"", "name = \"always\"", "calendar[0].name", "always open", "another name");
+    refused(
+        "close = \"16:00\" }",
+        "close = \"16:00\" }, { days = \"mon\", open = \"15:00\", close = \"17:00\" }",
+        "calendar[0].sessions[1]",
+        "overlaps",
+        "before",
+    );
+    refused(
+        "days = \"mon-fri\"",
+        "days = \"mon-fry\"",
+        "calendar[0].sessions[0].days",
+        "no list of days",
+        "mon-fri",
+    );
+}
+
+#[test]
+fn names_stand_once_and_name_what_is_there() {
+    refused("symbol = \"AAAB\"", "symbol = \"AAAA\"", "instrument[1].symbol", "stands twice", "remove");
+    refused("name = \"taker\"", "name = \"maker\"", "strategy[1].name", "stands twice", "rename");
+    refused("name = \"taker\"", "name = \"a b\"", "strategy[1].name", "not a name", "letters");
+    refused(
+        "instruments = [\"AAAA\", \"AAAB\", \"AAAC\"] #",
+        "instruments = [\"AAAA\", \"AAAB\", \"AAAC\", \"ZZ\"] #",
+        "strategy[0].instruments",
+        "no instrument is called \"ZZ\"",
+        "add an [[instrument]]",
+    );
+    refused(
+        "instruments = [\"AAAA\", \"AAAB\", \"AAAC\"] #",
+        "instruments = [\"AAAA\", \"AAAB\", \"AAAC\", \"AAAC\"] #",
+        "strategy[0].instruments",
+        "stands twice",
+        "once",
+    );
+    refused("name = \"synthetic\"", "name = \"../x\"", "session.name", "folder", "letters");
+}
+
+#[test]
+fn strategies_stand_on_cores_without_holes_within_their_limits() {
+    refused(
+        "core = 0\n\n[strategy.parameters]\norder_qty",
+        "core = 2\n\n[strategy.parameters]\norder_qty",
+        "strategy[1].core",
+        "core 1 is not",
+        "core = 1",
+    );
+    refused(
+        "intent_ttl = \"10ms\"",
+        "intent_ttl = \"0ms\"",
+        "strategy[0].intent_ttl",
+        "no time",
+        "greater than 0",
+    );
+    refused("max_in_flight = 32", "max_in_flight = 0", "strategy[0].max_in_flight", "0", "1 to 65536");
+    refused(
+        "max_open_orders = 32",
+        "max_open_orders = 5000",
+        "pipeline.egress_slots",
+        "do not hold the 5064 messages",
+        "8192",
+    );
+    refused("#position_max = 1000", "position_max = 0", "strategy[0].position_max", "is 0", "greater than 0");
+    refused(
+        "half_spread_ticks = 1 ",
+        "half_spread_ticks = 0 ",
+        "strategy[0].parameters.half_spread_ticks",
+        "is 0",
+        "must be positive",
+    );
+    refused(
+        "levels = 5      ",
+        "levels = 6      ",
+        "strategy[1].parameters.levels",
+        "shows 5",
+        "book.view_levels",
+    );
+}
+
+#[test]
+fn spans_sizes_and_addresses_are_checked() {
+    refused(
+        "place_latency = \"500us\"",
+        "place_latency = \"0us\"",
+        "paper.place_latency",
+        "no time",
+        "greater than 0",
+    );
+    refused(
+        "place_latency = \"500us\"",
+        "place_latency = \"2h\"",
+        "paper.place_latency",
+        "longer than an hour",
+        "less",
+    );
+    refused(
+        "cancel_latency = \"500us\"",
+        "cancel_latency = \"500\"",
+        "paper.cancel_latency",
+        "not a span",
+        "200us",
+    );
+    refused("reject_ppm = 0 ", "reject_ppm = 1000001 ", "paper.reject_ppm", "1000001", "0 to 1000000");
+    refused(
+        "timer_interval = \"100ms\"",
+        "timer_interval = \"0s\"",
+        "simulation.timer_interval",
+        "no time",
+        "greater",
+    );
+    refused("pace = \"realtime\"", "pace = \"10x\"", "simulation.pace", "not a pace", "x10");
+    refused("view_levels = 5", "view_levels = 11", "book.view_levels", "11", "1 to 10");
+    refused(
+        "volatility_window = \"1min\"",
+        "volatility_window = \"1.5s\"",
+        "book.volatility_window",
+        "whole samples",
+        "multiple",
+    );
+    refused(
+        "segment_bytes = \"64MiB\"",
+        "segment_bytes = \"60MiB\"",
+        "journal.segment_bytes",
+        "power of two",
+        "64MiB",
+    );
+    refused("\"127.0.0.1:9184\"", "\"localhost\"", "metrics.address", "not an address", "127.0.0.1:9184");
+    refused(
+        "egress_cancel_reserve = 256",
+        "egress_cancel_reserve = 4000",
+        "risk.egress_cancel_reserve",
+        "leave no slot",
+        "egress_slots",
+    );
+    refused("duration = \"10s\"", "duration = \"25h\"", "session.duration", "longer", "24h");
+    refused("live_orders = 4000", "live_orders = 95", "feed.synthetic.live_orders", "95", "96 to");
+}
+
+#[test]
+fn feeds_have_the_files_that_they_read() {
+    refused("files = []", "files = [\"a\"]", "feed.files", "reads no files", "remove");
+    let itch = DEFAULT_TOML.replacen("kind = \"synthetic\"", "kind = \"itch50\"", 1);
+    let error = from_text(Path::new("x.toml"), &itch).unwrap_err();
+    let keys: Vec<&str> = error.problems.iter().map(|problem| problem.key.as_str()).collect();
+    assert_eq!(keys, ["feed.date", "feed.files"], "{error}");
+    let expired = itch
+        .replacen("files = []", "files = [\"a\"]", 1)
+        .replacen("#date = 2026-01-05", "date = 2026-01-05", 1)
+        .replacen("#expiry = 2026-12-16T13:30:00-05:00", "expiry = 2026-01-02T16:00:00-05:00", 1);
+    let error = from_text(Path::new("x.toml"), &expired).unwrap_err();
+    assert!(error.to_string().contains("AAAA expired at 2026-01-02T21:00:00Z"), "{error}");
+    assert_eq!(error.problems.len(), 1, "{error}");
+}
+
+/// The built-in file with this topology.
+fn topology(text: &str) -> crate::Settings {
+    let start = DEFAULT_TOML.find("[topology]").unwrap();
+    let end = DEFAULT_TOML.find("[book]").unwrap();
+    let text = format!("{}{text}\n{}", &DEFAULT_TOML[..start], &DEFAULT_TOML[end..]);
+    from_text(Path::new("x.toml"), &text).unwrap_or_else(|error| panic!("{error}")).settings
+}
+
+#[track_caller]
+fn not_here(text: &str, cores: usize, key: &str, what: &str, mend: &str) {
+    let problems = topology(text).validate(&host(cores));
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    let problem = &problems[0];
+    assert!(problem.key == key && problem.what.contains(what) && problem.mend.contains(mend), "{problem}");
+    let header = DEFAULT_TOML[..DEFAULT_TOML.find("[topology]").unwrap()].matches('\n').count() + 1;
+    assert!(
+        problem.line().is_some_and(|line| line >= header && line <= header + text.matches('\n').count()),
+        "{problem}"
+    );
+    assert!(topology(text).topology(&host(cores)).is_err());
+}
+
+const TWO: &str = "[[topology.core]]\ncore = 0\nidle = \"spin\"\nagents = [\"sequencer\", \"tap\"]\n[[topology.core]]\ncore = 1\nidle = \"spin\"\nagents = [\"normalizer\", \"book\", \"strategies-0\", \"risk\", \"journal\"]\n";
+
+#[test]
+fn a_topology_that_the_host_cannot_run_is_refused_with_the_mend() {
+    let custom = format!("[topology]\npreset = \"custom\"\n{TWO}");
+    let settings = topology(&custom);
+    assert_eq!(settings.validate(&host(2)), []);
+    assert_eq!(settings.topology(&host(2)).unwrap().cores.len(), 2);
+    not_here(
+        &custom.replacen("core = 1", "core = 7", 1),
+        2,
+        "topology.core[1].core",
+        "core 7 does not exist",
+        "use one of 0, 1",
+    );
+    not_here(
+        &custom.replacen("core = 1", "core = 0", 1),
+        2,
+        "topology.core[0].core",
+        "two spinning threads",
+        "\"park\"",
+    );
+    not_here(
+        &custom.replacen("core = 0\n", "", 1).replacen("core = 1\n", "", 1),
+        1,
+        "topology.core",
+        "2 spinning threads for 1 core",
+        "\"yield\"",
+    );
+    not_here(&custom.replacen(", \"risk\"", "", 1), 2, "topology.core", "no core runs risk", "add \"risk\"");
+    not_here(
+        &custom.replacen("\"tap\"", "\"tap\", \"book\"", 1),
+        2,
+        "topology.core[0].agents",
+        "book runs twice",
+        "once",
+    );
+    not_here(
+        &custom.replacen("\"risk\"", "\"risk\", \"strategies-1\"", 1),
+        2,
+        "topology.core",
+        "has 2 strategy cores",
+        "exactly strategies-0",
+    );
+    not_here(
+        &custom.replacen("\"risk\"", "\"risk\", \"strategies-2\"", 1),
+        2,
+        "topology.core[1].agents",
+        "without strategies-1",
+        "hole",
+    );
+    not_here(
+        "[topology]\npreset = \"split\"\nidle = \"spin\"\n",
+        2,
+        "topology.preset",
+        "7 spinning threads for 2",
+        "\"fused\"",
+    );
+    not_here(
+        "[topology]\npreset = \"fused\"\ncores = [0, 5]\n",
+        2,
+        "topology.cores",
+        "core 5 does not exist",
+        "use one of 0, 1",
+    );
+}
+
+#[test]
+fn topologies_that_fit_pass_on_any_number_of_cores() {
+    for cores in [1, 2, 3, 8, 16] {
+        for text in [
+            "[topology]\n",
+            "[topology]\npreset = \"fused\"\n",
+            "[topology]\npreset = \"split\"\nidle = \"park\"\n",
+        ] {
+            assert_eq!(topology(text).validate(&host(cores)), [], "{text} on {cores}");
+        }
+    }
+}
+
+#[test]
+fn presets_and_cores_that_do_not_go_together_are_refused() {
+    refused(
+        "#[[topology.core]]",
+        "[[topology.core]]\nagents = [] #",
+        "topology.core",
+        "\"custom\" only",
+        "preset = \"custom\"",
+    );
+    refused(
+        "preset = \"auto\"",
+        "preset = \"custom\"",
+        "topology.preset",
+        "without cores",
+        "[[topology.core]]",
+    );
+    refused("cores = []", "cores = [1]", "topology.cores", "\"split\" only", "remove");
+    refused("preset = \"auto\"", "preset = \"fuesd\"", "topology.preset", "not a choice", "\"fused\"");
+}
+
+#[test]
+fn files_that_are_not_there_are_told_before_the_start() {
+    let text = include_str!("../../examples/binance-usdm-btcusdt.toml").replacen("../shared", "/nowhere", 1);
+    let settings = from_text(Path::new("x.toml"), &text).unwrap().settings;
+    let problems = settings.validate(&host(2));
+    assert_eq!(problems.len(), 1);
+    assert!(
+        problems[0].to_string().starts_with("x.toml:11:10: feed.files: cannot read /nowhere/data"),
+        "{}",
+        problems[0]
+    );
+}
+
+#[test]
+fn a_configuration_without_strategies_is_allowed_with_a_warning() {
+    let loaded = from_text(Path::new("x.toml"), "[session]\nname = \"books\"\n").unwrap();
+    assert_eq!(loaded.settings.validate(&host(2)), []);
+    assert_eq!(loaded.warnings.len(), 1);
+    assert!(loaded.warnings[0].what.contains("no order will be sent"));
+    assert_eq!(loaded.settings.strategy_cores(), 1);
+}

@@ -58,8 +58,12 @@ pub enum Preset {
 }
 
 impl Preset {
-    pub(crate) const NAMES: [(&'static str, Preset); 4] =
-        [("auto", Preset::Auto), ("fused", Preset::Fused), ("split", Preset::Split), ("custom", Preset::Custom)];
+    pub(crate) const NAMES: [(&'static str, Preset); 4] = [
+        ("auto", Preset::Auto),
+        ("fused", Preset::Fused),
+        ("split", Preset::Split),
+        ("custom", Preset::Custom),
+    ];
 }
 
 choices!(Preset:

@@ -3,10 +3,12 @@
 use crate::field::{Bytes, Field, choices, duration};
 use crate::problem::Wrong;
 use crate::visit::{Section, Visitor};
-use jiff::civil::Date;
-use spinward_engine::words::{Decimal, NANOS_PER_UNIT, parse_decimal};
+use jiff::civil::{Date, Time};
+use spinward_engine::words::{Decimal, NANOS_PER_UNIT, Nanos, parse_decimal};
+use spinward_gateways::binance::BinanceConfig;
 use spinward_gateways::paper::PaperConfig;
 use spinward_gateways::simulation::{self, SimulationConfig};
+use spinward_gateways::synthetic::{Arrivals, SyntheticConfig};
 use std::path::PathBuf;
 use std::time::Duration;
 use toml::Value;
@@ -78,8 +80,10 @@ pub struct FeedSettings {
     pub kind: FeedKind,
     /// The files; none for `synthetic`, one for `itch50`.
     pub files: Vec<PathBuf>,
-    /// `itch50`: the session's date in New York (the messages tell only the time of day).
+    /// `itch50` and `synthetic`: the session's date in New York (ITCH tells only the time of day). The synthetic market has a default.
     pub date: Option<Date>,
+    /// `[feed.synthetic]`
+    pub synthetic: SyntheticSettings,
     /// `[feed.binance]`
     pub binance: BinanceSettings,
 }
@@ -89,7 +93,86 @@ impl Section for FeedSettings {
         visitor.key("kind", &mut self.kind);
         visitor.key("files", &mut self.files);
         visitor.optional("date", &mut self.date);
+        visitor.section("synthetic", &mut self.synthetic);
         visitor.section("binance", &mut self.binance);
+    }
+}
+
+/// How the synthetic market's messages lie in time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ArrivalKind {
+    /// In bursts, as at real venues.
+    #[default]
+    Bursts,
+    /// Each the same time after the one before.
+    Even,
+}
+
+choices!(ArrivalKind: "bursts" => ArrivalKind::Bursts, "even" => ArrivalKind::Even);
+
+/// `[feed.synthetic]`: see [`SyntheticConfig`] for the meaning of each.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SyntheticSettings {
+    /// How many symbols, 1–65,000: `AAAA`, `AAAB`, …, the most active first.
+    pub symbols: usize,
+    /// Unevenness of activity over symbols in quarters of an exponent, 0–16; 4 is Zipf's law.
+    pub zipf_quarters: u32,
+    /// Orders that rest in all books together, at least 12 a symbol, at most 16 million.
+    pub live_orders: usize,
+    /// Messages per second in the long-run mean, 1–50,000,000.
+    pub rate: u32,
+    /// How they lie in time.
+    pub arrivals: ArrivalKind,
+    /// Mean length of a quiet stretch, 1 ms to 1 h.
+    pub quiet: Duration,
+    /// Mean length of an active stretch, 1 ms to 1 h.
+    pub active: Duration,
+    /// Mean number of messages in a burst, 1–1,000,000.
+    pub burst_messages: u32,
+    /// When the market begins, New York.
+    pub start: Time,
+    /// From the venue's time of a message to its receive time, at most 1 s.
+    pub wire_latency: Duration,
+    /// Whether the stock directory comes first.
+    pub directory: bool,
+}
+
+impl Default for SyntheticSettings {
+    fn default() -> Self {
+        let synthetic = SyntheticConfig::default();
+        let bursts = match Arrivals::default() {
+            Arrivals::Bursts { quiet, active, burst_messages } => (quiet, active, burst_messages),
+            Arrivals::Even => (Nanos::from_millis(600), Nanos::from_millis(200), 60),
+        };
+        Self {
+            symbols: synthetic.symbols,
+            zipf_quarters: synthetic.zipf_quarters,
+            live_orders: synthetic.live_orders,
+            rate: synthetic.rate,
+            arrivals: ArrivalKind::Bursts,
+            quiet: duration(bursts.0),
+            active: duration(bursts.1),
+            burst_messages: bursts.2,
+            start: Time::constant(9, 30, 0, 0),
+            wire_latency: duration(synthetic.wire_latency),
+            directory: synthetic.directory,
+        }
+    }
+}
+
+impl Section for SyntheticSettings {
+    fn visit(&mut self, visitor: &mut Visitor<'_, '_>) {
+        visitor.key("symbols", &mut self.symbols);
+        visitor.key("zipf_quarters", &mut self.zipf_quarters);
+        visitor.key("live_orders", &mut self.live_orders);
+        visitor.key("rate", &mut self.rate);
+        visitor.key("arrivals", &mut self.arrivals);
+        visitor.key("quiet", &mut self.quiet);
+        visitor.key("active", &mut self.active);
+        visitor.key("burst_messages", &mut self.burst_messages);
+        visitor.key("start", &mut self.start);
+        visitor.key("wire_latency", &mut self.wire_latency);
+        visitor.key("directory", &mut self.directory);
     }
 }
 
@@ -110,12 +193,13 @@ pub struct BinanceSettings {
 
 impl Default for BinanceSettings {
     fn default() -> Self {
+        let binance = BinanceConfig::default();
         Self {
-            symbols_max: 1_024,
+            symbols_max: binance.symbols_max,
             snapshot_symbol: None,
-            learned_lot_decimals: 8,
-            pending_bytes: Bytes(16 << 20),
-            pending_messages: 8_192,
+            learned_lot_decimals: binance.learned_lot_decimals,
+            pending_bytes: Bytes(binance.pending_bytes as u64),
+            pending_messages: binance.pending_messages,
         }
     }
 }
@@ -254,6 +338,8 @@ pub struct PaperSettings {
     pub orders_max: usize,
     /// Most messages under way at once, 1–1,000,000.
     pub messages_max: usize,
+    /// Most reports under way at once, 1–1,000,000.
+    pub reports_max: usize,
     /// Most levels whose taken quantity is remembered, 1–1,000,000.
     pub taken_levels_max: usize,
 }
@@ -274,6 +360,7 @@ impl Default for PaperSettings {
             reject_ppm: paper.reject_ppm,
             orders_max: paper.orders_max,
             messages_max: paper.messages_max,
+            reports_max: paper.reports_max,
             taken_levels_max: paper.taken_levels_max,
         }
     }
@@ -293,6 +380,7 @@ impl Section for PaperSettings {
         visitor.key("reject_ppm", &mut self.reject_ppm);
         visitor.key("orders_max", &mut self.orders_max);
         visitor.key("messages_max", &mut self.messages_max);
+        visitor.key("reports_max", &mut self.reports_max);
         visitor.key("taken_levels_max", &mut self.taken_levels_max);
     }
 }

@@ -99,13 +99,18 @@ fn a_table_made_by_a_program_is_checked_as_well() {
     assert_eq!(parameters::<Strict>(&spec).unwrap(), Strict { threshold: 5 });
     table.insert("other".to_owned(), toml::Value::Integer(5));
     spec.parameters = Parameters::from(table);
-    assert!(parameters::<Strict>(&spec).unwrap_err().to_string().contains("parameters.other: unknown parameter"));
+    assert!(
+        parameters::<Strict>(&spec).unwrap_err().to_string().contains("parameters.other: unknown parameter")
+    );
 }
 
 #[test]
 fn a_strategy_can_point_at_a_key_of_its_own() {
     let spec = spec("[strategy.parameters]\nthreshold = 5\n");
     let problem = spec.parameters.problem("threshold", "is odd", "make it even");
-    assert_eq!(problem.to_string(), "mine.toml:11:1: strategy[1].parameters.threshold: is odd; mend: make it even");
+    assert_eq!(
+        problem.to_string(),
+        "mine.toml:11:1: strategy[1].parameters.threshold: is odd; mend: make it even"
+    );
     assert_eq!(spec.parameters.problem("other", "is missing", "add it").line(), Some(10));
 }
