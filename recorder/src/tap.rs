@@ -190,6 +190,7 @@ pub struct SessionTap {
     /// Audit records of the current slot that are written: a slot that met a full segment is shown again.
     written: usize,
     outcome: SyncSender<TapOutcome>,
+    changes: Option<Arc<ArrayQueue<(Nanos, StateChange)>>>,
 }
 
 impl SessionTap {
@@ -214,7 +215,16 @@ impl SessionTap {
             state: TradingState::Normal,
             written: 0,
             outcome,
+            changes: None,
         }
+    }
+
+    /// Tells changes of the trading state, with their receive time, to whoever empties this queue; when it is full the newest are not told (the audit
+    /// has them all).
+    #[must_use]
+    pub fn with_changes(mut self, changes: Arc<ArrayQueue<(Nanos, StateChange)>>) -> Self {
+        self.changes = Some(changes);
+        self
     }
 
     fn checkpoint(&mut self, digests: DigestSnapshot) {
@@ -291,6 +301,11 @@ impl SlotSink for SessionTap {
             }
         }
         self.written = 0;
+        if risk.state != self.state
+            && let Some(changes) = &self.changes
+        {
+            let _ = changes.push((receive_time, state_change(self.state, risk.state, slot)));
+        }
         self.state = risk.state;
         self.frame = frame;
         self.receive_time = receive_time;
