@@ -15,6 +15,7 @@ mod preparer;
 mod appender;
 mod reader;
 mod journal;
+mod follow;
 mod digests;
 mod audit;
 mod latency;
@@ -29,6 +30,7 @@ pub use digests::{
     Checkpoint, Comparison, DigestSnapshot, DigestValue, Divergence, Stage, StageDigests, compare,
 };
 pub use error::{AppendError, JournalError};
+pub use follow::{Followed, JournalFollower};
 pub use format::{
     FORMAT_VERSION, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, RECORD_PAYLOAD_BYTES_MAX, SEGMENT_BYTES_MAX,
     SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES,
