@@ -366,6 +366,17 @@ proptest! {
     }
 
     #[test]
+    fn the_short_division_is_the_long_one(a in any::<i64>(), small in -5_000i64..5_000, b in any::<i64>()) {
+        for divisor in [1_000, 1_000_000] {
+            for (a, b) in [(a, b), (small, b), (a, small), (small, small), (small, b >> 20)] {
+                let wide = round_div(i128::from(a) * i128::from(b), divisor);
+                let held = wide.clamp(i128::from(i64::MIN), i128::from(i64::MAX));
+                prop_assert_eq!(i128::from(scaled(a, b, divisor as i64)), held);
+            }
+        }
+    }
+
+    #[test]
     fn two_runs_of_the_same_events_give_the_same_intents(seed in any::<u64>()) {
         prop_assert_eq!(play(seed, 200), play(seed, 200));
     }
