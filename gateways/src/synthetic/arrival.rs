@@ -92,7 +92,12 @@ impl Process {
                 Shape::Bursts { quiet, active, quiet_gap, between, inside, others }
             }
         };
-        Self { shape, is_active: true, regime_left: SECOND / 10, burst_left: 0 }
+        // The session begins with an active stretch of mean length.
+        let regime_left = match &shape {
+            Shape::Even { .. } => 0,
+            Shape::Bursts { active, .. } => *active,
+        };
+        Self { shape, is_active: true, regime_left, burst_left: 0 }
     }
 
     /// The next message's time.
