@@ -96,7 +96,19 @@ impl MarketBook for NaiveBook {
                 }
             }
             EventKind::BookClear => *book = Sides::default(),
-            _ => {}
+            EventKind::Ignored
+            | EventKind::Definition
+            | EventKind::Trade
+            | EventKind::Quote
+            | EventKind::Status
+            | EventKind::Gap
+            | EventKind::Duplicate
+            | EventKind::Malformed
+            | EventKind::Report
+            | EventKind::Timer
+            | EventKind::Operator
+            | EventKind::Recovery
+            | EventKind::Link => {}
         }
     }
 
@@ -131,7 +143,6 @@ impl MarketBook for NaiveBook {
 }
 
 pub(crate) const ACME: InstrumentId = InstrumentId::new(0);
-pub(crate) const OTHER: InstrumentId = InstrumentId::new(1);
 
 pub(crate) fn table() -> InstrumentTable {
     let mut table = InstrumentTable::with_capacity(4);

@@ -76,7 +76,7 @@ impl QueueVenue {
         self.levels.iter().find_map(|(key, queue)| {
             queue.iter().enumerate().find_map(|(at, place)| match place {
                 Place::Recorded(r, qty) if *r == reference => Some((*key, at, *qty)),
-                _ => None,
+                Place::Recorded(..) | Place::Ours(..) => None,
             })
         })
     }
@@ -130,7 +130,7 @@ impl QueueVenue {
                     queue.retain(|p| !matches!(p, Place::Ours(n, _) if *n == message.order.number()));
                 }
             }
-            _ => {
+            Action::New | Action::Replace => {
                 let key = (message.side == Side::Buy, at);
                 let place = Place::Ours(message.order.number(), message.qty.lots());
                 self.levels.entry(key).or_default().push(place);
@@ -220,7 +220,9 @@ fn conserves<B: MarketBook>(steps: &[Step], book: B) -> Vec<Report> {
                     TimeInForce::Fok if message.action != Action::Cancel => {
                         assert!(filled == 0 || filled == message.qty.lots());
                     }
-                    _ => assert!(filled <= there.min(message.qty.lots())),
+                    TimeInForce::Day | TimeInForce::Ioc | TimeInForce::Fok => {
+                        assert!(filled <= there.min(message.qty.lots()))
+                    }
                 }
                 reports
             }
