@@ -14,6 +14,7 @@ mod segment;
 mod preparer;
 mod appender;
 mod reader;
+mod list;
 mod journal;
 mod follow;
 mod digests;
@@ -35,6 +36,7 @@ pub use format::{
     FORMAT_VERSION, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, RECORD_PAYLOAD_BYTES_MAX, SEGMENT_BYTES_MAX,
     SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES,
 };
+pub use list::{SegmentInfo, segments};
 pub use journal::{FrameRef, JournalReader, JournalWriter, Verification, verify};
 pub use latency::{
     LATENCY_DIGITS, LATENCY_NS_MAX, LATENCY_NS_MIN, LatencyHistograms, LatencyLog, LatencySummary,

@@ -39,6 +39,24 @@ pub struct Cut {
     pub cause: CutCause,
 }
 
+impl std::fmt::Display for Cut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let why = match self.cause {
+            CutCause::Torn => "a record that was not written whole",
+            CutCause::LostPages => "pages that never reached the disk",
+            CutCause::ShortFile => "the file is shorter than it was made",
+        };
+        write!(
+            f,
+            "{} from offset {}: {why}; {} bytes lost, last whole record {}",
+            self.path.display(),
+            self.offset,
+            self.bytes,
+            self.last_sequence
+        )
+    }
+}
+
 /// The segments of a folder, by number. Other files are not looked at.
 pub(crate) fn segments_of(folder: &Path) -> Result<Vec<(u64, PathBuf)>, JournalError> {
     let failed = |error| JournalError::io("list", folder, error);

@@ -8,7 +8,7 @@ use crate::session::replay::{find, replay};
 use crate::session::summary::{DigestRow, digest_rows};
 use serde::Serialize;
 use spinward_config::Overrides;
-use spinward_recorder::{AuditReader, Comparison, compare};
+use spinward_recorder::{AuditReader, AuditRecord, Comparison, compare};
 use std::process::ExitCode;
 
 #[derive(Serialize)]
@@ -19,8 +19,9 @@ struct Report {
     incomplete_frames: u64,
     torn_tail: Option<String>,
     checkpoints: usize,
+    has_ended: bool,
     is_identical: bool,
-    difference: Option<String>,
+    comparison: String,
     digests: Vec<DigestRow>,
     failure: Option<String>,
 }
@@ -30,14 +31,20 @@ pub(crate) fn run(registry: &Registry, args: &ReplayArgs) -> Outcome {
     let overrides =
         Overrides { topology: args.topology.clone(), idle: args.idle.clone(), ..Overrides::default() };
     let replayed = replay(&folder, registry, &overrides)?;
-    let recorded = AuditReader::open(&folder.audit())?.checkpoints()?;
+    let mut audit = AuditReader::open(&folder.audit())?;
+    let mut recorded = Vec::new();
+    let mut has_ended = false;
+    while let Some(record) = audit.next()? {
+        recorded.extend(record.checkpoint());
+        has_ended |= matches!(record, AuditRecord::End { .. });
+    }
     let comparison = compare(&recorded, &replayed.tap.checkpoints);
-    let difference = match &comparison {
-        Comparison::Equal { .. } => None,
-        Comparison::Differs(_) | Comparison::NothingShared => Some(comparison.to_string()),
+    let is_identical = match comparison {
+        Comparison::Equal { .. } => true,
+        Comparison::Diverged(_) => false,
+        // Journal and audit of a killed session stop at frames of their own: what both have must be equal, and is.
+        Comparison::Incomplete { .. } | Comparison::NothingInCommon => !has_ended,
     };
-    // A killed session ends before its first checkpoint at times: then there is nothing to compare, and nothing that differs.
-    let has_nothing_recorded = recorded.is_empty();
     let report = Report {
         session: folder.path().display().to_string(),
         topology: replayed.topology,
@@ -45,8 +52,9 @@ pub(crate) fn run(registry: &Registry, args: &ReplayArgs) -> Outcome {
         incomplete_frames: replayed.end.incomplete_frames,
         torn_tail: replayed.end.cut.as_ref().map(ToString::to_string),
         checkpoints: recorded.len(),
-        is_identical: difference.is_none() || has_nothing_recorded,
-        difference: difference.filter(|_| !has_nothing_recorded),
+        has_ended,
+        is_identical,
+        comparison: comparison.to_string(),
         digests: digest_rows(&replayed.tap.digests),
         failure: replayed.end.failure.as_ref().map(ToString::to_string),
     };
@@ -78,8 +86,8 @@ fn print(report: &Report) {
     if let Some(failure) = &report.failure {
         line(format!("FAILED    {failure}"));
     }
-    match &report.difference {
-        None => line(format!("identical at every one of {} checkpoints", report.checkpoints)),
-        Some(difference) => line(format!("DIFFERENT {difference}")),
+    if !report.has_ended {
+        line("end       the session was killed: compared as far as its audit goes");
     }
+    line(format!("{} {}", if report.is_identical { "IDENTICAL" } else { "DIFFERENT" }, report.comparison));
 }

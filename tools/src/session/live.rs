@@ -183,7 +183,7 @@ pub(crate) fn run(settings: &Settings, registry: &Registry, options: &LiveOption
     manifest.ended = Some(Ended {
         at: rfc3339(self::now()),
         reason: if problems.is_empty() { "end of the session".to_owned() } else { problems.join("; ") },
-        last_frame: tap.frame,
+        frames: tap.frame,
     });
     manifest.write(&folder.manifest())?;
     Ok(Summary::new(settings, &folder, &sources, &finished, &tap.digests, collector.summary(), problems))
@@ -252,7 +252,7 @@ fn manifest(
         format: spinward_recorder::MANIFEST_FORMAT,
         journal_format: spinward_recorder::FORMAT_VERSION,
         name: folder.name().to_owned(),
-        session: format!("{:016x}", identity.session()),
+        session: format!("{:016x}", identity.session),
         started: rfc3339(now),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         commit: option_env!("SPINWARD_COMMIT").unwrap_or("unknown").to_owned(),

@@ -13,7 +13,7 @@ use spinward_engine::words::{InstrumentTable, Nanos};
 use spinward_gateways::binance::BinanceDecoder;
 use spinward_gateways::feed::MarketFeed;
 use spinward_gateways::file::{self, FileFormat, FileSpec};
-use spinward_gateways::itch50::{Itch50Config, Itch50Decoder};
+use spinward_gateways::itch50::Itch50Decoder;
 use spinward_gateways::synthetic::SyntheticFeed;
 
 /// Everything wrong with settings that only shows on this host, with these strategies registered.
@@ -33,14 +33,7 @@ pub(crate) fn check(settings: &Settings, registry: &Registry, host: &HostCores) 
 /// The decoder of the session's market data. Engine and venue have one each.
 pub(crate) fn decoder(settings: &Settings) -> Result<Box<dyn Decoder>, Failure> {
     Ok(match settings.feed.kind {
-        FeedKind::Synthetic => {
-            let midnight = Some(settings.synthetic().midnight);
-            Box::new(Itch50Decoder::new(Itch50Config { source: settings.feed_source(), midnight }))
-        }
-        FeedKind::Itch50 => {
-            let midnight = settings.itch_midnight();
-            Box::new(Itch50Decoder::new(Itch50Config { source: settings.feed_source(), midnight }))
-        }
+        FeedKind::Synthetic | FeedKind::Itch50 => Box::new(Itch50Decoder::new(settings.itch50())),
         FeedKind::Binance => Box::new(BinanceDecoder::new(&settings.binance()).map_err(Failure::usage)?),
     })
 }
@@ -57,7 +50,7 @@ pub(crate) fn feed(settings: &Settings) -> Result<Box<dyn MarketFeed>, Failure> 
             Ok(Box::new(SyntheticFeed::new(&settings.synthetic()).map_err(Failure::usage)?))
         }
         FeedKind::Itch50 => {
-            files(FileFormat::Itch50 { midnights: vec![settings.itch_midnight().unwrap_or(Nanos::ZERO)] })
+            files(FileFormat::Itch50 { midnights: vec![settings.itch50().midnight.unwrap_or(Nanos::ZERO)] })
         }
         FeedKind::Binance => files(FileFormat::Binance),
     }

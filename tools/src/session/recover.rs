@@ -4,8 +4,8 @@ use super::registry::Registry;
 use super::replay::replay;
 use crate::failure::Failure;
 use spinward_config::Overrides;
-use spinward_engine::words::{Command, RecoveredKind, RecoveredRecord};
-use spinward_recorder::SessionFolder;
+use spinward_engine::words::{Command, FrameKind, RecoveredKind, RecoveredRecord, Report};
+use spinward_recorder::{JournalReader, SessionFolder};
 
 /// State carried over.
 pub(crate) struct Recovered {
@@ -48,9 +48,38 @@ pub(crate) fn recover(folder: &SessionFolder, registry: &Registry) -> Result<Rec
     Ok(Recovered {
         records: risk.recovered().collect(),
         latch: risk.latch().map(|latch| latch.command),
-        venue_id: replayed.end.last_frame,
+        venue_id: venue_id(folder)?,
         session: folder.id().to_owned(),
         instruments: replayed.manifest.instruments,
         strategies: replayed.settings.strategies.iter().map(|spec| spec.name.clone()).collect(),
     })
+}
+
+/// The greatest order or execution id in the venue's reports and in what was carried over.
+fn venue_id(folder: &SessionFolder) -> Result<u64, Failure> {
+    let mut reader = JournalReader::open(&folder.journal())?;
+    let mut greatest = 0;
+    while let Some(frame) = reader.next()? {
+        match frame.kind() {
+            Some(FrameKind::Report) => {
+                if let Ok(report) = bytemuck::try_pod_read_unaligned::<Report>(frame.payload) {
+                    greatest = greatest.max(report.venue_order).max(report.exec.get());
+                }
+            }
+            Some(FrameKind::Recovery) => {
+                if let Ok(record) = bytemuck::try_pod_read_unaligned::<RecoveredRecord>(frame.payload) {
+                    greatest = greatest.max(record.venue_order);
+                }
+            }
+            Some(
+                FrameKind::Market
+                | FrameKind::Timer
+                | FrameKind::Operator
+                | FrameKind::LinkUp
+                | FrameKind::LinkDown,
+            )
+            | None => {}
+        }
+    }
+    Ok(greatest)
 }

@@ -49,7 +49,7 @@ pub(crate) fn replay(
     settings.apply(overrides).map_err(Failure::usage)?;
     let host = host::cores();
     let topology = settings.topology(&host).map_err(Failure::usage)?;
-    let frames = verify(&folder.journal())?.last_sequence;
+    let frames = verify(&folder.journal())?.frames;
     let driver = JournalDriver::open(&folder.journal())?;
     let end = driver.end();
     let clock = Clock::new();
