@@ -124,7 +124,7 @@ impl BookStage {
     #[inline]
     pub fn prefetch(&self, event: &Event) {
         if let Some(head) = self.heads.get(event.instrument.index()) {
-            std::hint::black_box(self.orders.touch(event.instrument.get(), event.a).price);
+            std::hint::black_box(self.orders.touch(event.instrument.get(), event.a));
             std::hint::black_box(self.levels.touch(head.ladder(Side::Buy)));
             std::hint::black_box(self.levels.touch(head.ladder(Side::Sell)));
         }
@@ -227,9 +227,10 @@ impl BookStage {
         row.level.qty = Qty::from_lots(row.level.qty.lots() + qty);
         row.level.orders += 1;
         let ahead = row.back;
-        row.back = vacant;
+        let slot = self.orders.next_slot();
+        row.back = slot;
         if ahead == NONE {
-            row.front = vacant;
+            row.front = slot;
             self.counters.levels.set(self.levels.live() as i64);
         }
         self.arrivals += 1;
@@ -265,8 +266,7 @@ impl BookStage {
             self.levels.remove(ladder, place);
             self.counters.levels.set(self.levels.live() as i64);
         }
-        let (heads, levels) = (&self.heads, &mut self.levels);
-        self.orders.remove(slot, |moved, to| mend_level(heads, levels, moved, to));
+        self.orders.remove(slot);
         self.counters.orders.set(self.orders.live() as i64);
     }
 
@@ -525,22 +525,6 @@ impl BookStage {
             trade_sign: i64::from(head.trade_sign),
         };
         self.counters.views.add(1);
-    }
-}
-
-/// An order that is first or last of its queue has a new slot: its level has to know.
-#[cold]
-fn mend_level(heads: &[Head], levels: &mut LevelPool, moved: &OrderSlot, to: u32) {
-    let Some(head) = heads.get(moved.instrument() as usize) else { return };
-    let side = moved.side();
-    if let Ok(place) = levels.find(head.ladder(side), side, moved.price) {
-        let row = levels.row_mut(place);
-        if moved.ahead == NONE {
-            row.front = to;
-        }
-        if moved.behind == NONE {
-            row.back = to;
-        }
     }
 }
 
