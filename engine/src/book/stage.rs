@@ -461,8 +461,8 @@ impl BookStage {
         head.incomplete || if head.epoch == self.epoch { head.quarantined } else { self.all_quarantined }
     }
 
-    /// Writes the view of the instrument that the group touched.
-    #[inline]
+    /// Writes the view of the instrument that the group touched. Out of line, so that its many values get the registers to themselves.
+    #[inline(never)]
     fn write_view(&mut self, event: &Event, view: &mut BookView) {
         let id = self.touched;
         self.touched = NONE;
@@ -471,7 +471,7 @@ impl BookStage {
         let head = &mut self.heads[id as usize];
         let bids = self.levels.copy_best(head.ladder(Side::Buy), self.view_levels, &mut view.bids);
         let asks = self.levels.copy_best(head.ladder(Side::Sell), self.view_levels, &mut view.asks);
-        let bbo = Bbo { bid: bids.price, bid_qty: bids.qty, ask: asks.price, ask_qty: asks.qty };
+        let bbo = Bbo::of(&view.bids, bids.count, &view.asks, asks.count);
         let crossed = bbo.is_crossed();
         if event.receive_time.get() >= head.mids.next {
             self.volatility.advance(id as usize, &mut head.mids, event.receive_time);
