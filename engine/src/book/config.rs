@@ -5,7 +5,7 @@ use crate::words::{Nanos, VIEW_LEVELS_MAX};
 /// Most instruments of one book stage: 2^20 (an order keeps its instrument in 20 bits).
 pub const BOOK_INSTRUMENTS_LIMIT: usize = 1 << 20;
 
-/// Most live orders of one book stage: 2^26 (4 GiB of order index).
+/// Most live orders of one book stage: 2^26 (3.5 GiB).
 pub const BOOK_ORDERS_LIMIT: usize = 1 << 26;
 
 /// Most price levels of one book stage: 2^26.
@@ -21,7 +21,7 @@ pub const ORDER_QTY_MAX: i64 = (1 << 43) - 1;
 /// counted, and quarantines the book as a full pool does.
 pub const LEVEL_QTY_MAX: i64 = 1 << 58;
 
-/// Sizes of the book stage. All memory is taken at construction: about 80 bytes an order, 100 bytes a level, and an instrument
+/// Sizes of the book stage. All memory is taken at construction: about 56 bytes an order, 93 bytes a level, and an instrument
 /// 128 bytes + 1 KiB of levels + 8 bytes a volatility sample.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BookConfig {

@@ -2,7 +2,7 @@
 
 use super::ladder::Ladder;
 use super::volatility::MidSamples;
-use crate::words::{Price, Qty, Side};
+use crate::words::{Level, Price, Qty, Side};
 
 /// How a feed tells this book.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,6 +27,23 @@ pub(super) struct Bbo {
 impl Bbo {
     pub(super) const EMPTY: Bbo =
         Bbo { bid: Price::ZERO, bid_qty: Qty::ZERO, ask: Price::ZERO, ask_qty: Qty::ZERO };
+
+    /// Of sides whose first `bid_count` and `ask_count` levels are there.
+    #[inline]
+    pub(super) fn of(bids: &[Level], bid_count: u32, asks: &[Level], ask_count: u32) -> Self {
+        let mut bbo = Self::EMPTY;
+        if bid_count > 0
+            && let Some(best) = bids.first()
+        {
+            (bbo.bid, bbo.bid_qty) = (best.price, best.qty);
+        }
+        if ask_count > 0
+            && let Some(best) = asks.first()
+        {
+            (bbo.ask, bbo.ask_qty) = (best.price, best.qty);
+        }
+        bbo
+    }
 
     #[inline]
     pub(super) fn has_both(&self) -> bool {

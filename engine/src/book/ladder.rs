@@ -88,16 +88,13 @@ pub(super) struct Place {
     row: u32,
 }
 
-/// The top of a side.
+/// What was copied of a side.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Top {
-    /// Levels copied.
+pub(super) struct Copied {
+    /// Levels.
     pub(super) count: u32,
     /// Sum of their quantities.
     pub(super) depth: i64,
-    /// Price and quantity of the best one; both 0 if there is none.
-    pub(super) price: Price,
-    pub(super) qty: Qty,
 }
 
 /// What an insertion ran into.
@@ -401,35 +398,37 @@ impl LevelPool {
         *ladder = Ladder::EMPTY;
     }
 
-    /// Writes the best levels, at most `limit` of them, and says what lies on top.
+    /// Writes the best levels, at most `limit` of them.
     #[inline(always)]
-    pub(super) fn copy_best(&self, ladder: &Ladder, limit: usize, to: &mut [Level; VIEW_LEVELS_MAX]) -> Top {
+    pub(super) fn copy_best(
+        &self,
+        ladder: &Ladder,
+        limit: usize,
+        to: &mut [Level; VIEW_LEVELS_MAX],
+    ) -> Copied {
         if ladder.is_empty() {
-            return Top { count: 0, depth: 0, price: Price::ZERO, qty: Qty::ZERO };
+            return Copied { count: 0, depth: 0 };
         }
         let chunk = self.chunk(ladder.best);
-        let rows = chunk.rows();
         // The usual cases, the default or the largest view from a first chunk with enough rows, in straight code.
         let depth = match limit {
-            5 => copy_exactly::<5>(rows, to),
-            VIEW_LEVELS_MAX => copy_exactly::<VIEW_LEVELS_MAX>(rows, to),
+            5 => copy_exactly::<5>(chunk.rows(), to),
+            VIEW_LEVELS_MAX => copy_exactly::<VIEW_LEVELS_MAX>(chunk.rows(), to),
             _ => None,
         };
-        let (count, depth) = match depth {
-            Some(depth) => (limit as u32, depth),
+        match depth {
+            Some(depth) => Copied { count: limit as u32, depth },
             None => self.copy_across(chunk, limit, to),
-        };
-        let best = rows.last().map_or(Row::VACANT.level, |row| row.level);
-        Top { count, depth, price: best.price, qty: best.qty }
+        }
     }
 
-    /// The same over several chunks, or fewer levels than asked for. Count and depth.
+    /// The same over several chunks, or fewer levels than asked for.
     fn copy_across<'a>(
         &'a self,
         mut chunk: &'a Chunk,
         limit: usize,
         to: &mut [Level; VIEW_LEVELS_MAX],
-    ) -> (u32, i64) {
+    ) -> Copied {
         let (mut count, mut depth) = (0, 0);
         loop {
             let room = to.get_mut(count..limit).unwrap_or_default();
@@ -440,7 +439,7 @@ impl LevelPool {
                 depth += row.level.qty.lots();
             }
             if count == limit || chunk.worse == NONE {
-                return (count as u32, depth);
+                return Copied { count: count as u32, depth };
             }
             chunk = self.chunk(chunk.worse);
         }

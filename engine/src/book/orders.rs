@@ -1,7 +1,12 @@
-//! [`OrderIndex`]: every live order, found by (instrument, reference) with one cache miss, and linked into the queue of its level.
+//! [`OrderIndex`]: every live order, found by (instrument, reference) and linked into the queue of its level.
 //!
-//! Open addressing with linear probing over a power of two of slots, at most half full. Removal shifts the orders behind it back into
-//! the hole, so there are no tombstones and the table never degrades. An order that is shifted takes its queue links with it.
+//! Two tables. Orders lie in a pool of slots that are reused last-in first-out, so live orders stay close together and a slot number holds for the
+//! life of an order: queue links and level ends are slot numbers. An index of 8-byte entries, open addressing with linear probing over a power of
+//! two, at most half full, leads from the hash to the slot; an entry repeats 32 bits of the hash, so that a search reads other orders' slots
+//! almost never and a removal none at all. Removal shifts the entries behind it back into the hole: no tombstones, the index never degrades.
+//!
+//! Why not orders in the hashed table itself, one miss instead of two: it would spread few live orders over all of a large table, one page each,
+//! and without huge pages the page walks cost more than the second, shorter way.
 
 use super::config::ORDER_QTY_MAX;
 use crate::words::{Price, Side};
@@ -12,10 +17,9 @@ pub(super) const NONE: u32 = u32::MAX;
 const QTY_SHIFT: u32 = 21;
 const SELL_BIT: u64 = 1 << 20;
 const INSTRUMENT_MASK: u64 = SELL_BIT - 1;
-const OWNER_MASK: u64 = (1 << QTY_SHIFT) - 1;
 const _: () = assert!(ORDER_QTY_MAX as u64 == u64::MAX >> QTY_SHIFT);
 
-/// One live order: half a cache line. Vacant while its quantity is 0.
+/// One live order: half a cache line.
 #[repr(C, align(32))]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OrderSlot {
@@ -27,7 +31,7 @@ pub(super) struct OrderSlot {
     packed: u64,
     /// The order before it in its level's queue.
     pub(super) ahead: u32,
-    /// The order behind it.
+    /// The order behind it; of a free slot the next free one.
     pub(super) behind: u32,
 }
 
@@ -74,37 +78,64 @@ impl OrderSlot {
     }
 
     #[inline]
-    fn is_vacant(&self) -> bool {
-        self.packed <= OWNER_MASK
-    }
-
-    #[inline]
     fn is(&self, instrument: u32, reference: u64) -> bool {
-        self.reference == reference && self.instrument() == instrument && !self.is_vacant()
+        self.reference == reference && self.instrument() == instrument
     }
 }
 
-/// The table.
+/// Leads to a slot.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    /// Upper 32 bits of the hash.
+    tag: u32,
+    /// `NONE` while vacant.
+    slot: u32,
+}
+
+const _: () = assert!(size_of::<Entry>() == 8);
+
+impl Entry {
+    const VACANT: Entry = Entry { tag: 0, slot: NONE };
+}
+
+/// Where in the index an order would go.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Vacancy {
+    at: usize,
+    tag: u32,
+}
+
+/// The pool and its index.
 pub(super) struct OrderIndex {
+    entries: Vec<Entry>,
     slots: Vec<OrderSlot>,
     /// When each order joined its queue, by slot. Apart from the slots: it is written once and read only when asked for.
     arrivals: Vec<u64>,
+    /// Length of `entries` − 1.
     mask: usize,
+    /// 32 − log2 of the length: leads from a tag to its home.
     shift: u32,
+    /// First slot of the free list.
+    free: u32,
+    /// Slots from here on were never used.
+    fresh: u32,
     live: usize,
-    orders_max: usize,
 }
 
 impl OrderIndex {
+    /// `orders_max` is at most 2^26, so an index is at most 2^27 long.
     pub(super) fn new(orders_max: usize) -> Self {
         let count = (orders_max * 2).next_power_of_two().max(4);
         Self {
-            slots: vec![OrderSlot::VACANT; count],
-            arrivals: vec![0; count],
+            entries: vec![Entry::VACANT; count],
+            slots: vec![OrderSlot::VACANT; orders_max],
+            arrivals: vec![0; orders_max],
             mask: count - 1,
-            shift: 64 - count.trailing_zeros(),
+            shift: 32 - count.trailing_zeros(),
+            free: NONE,
+            fresh: 0,
             live: 0,
-            orders_max,
         }
     }
 
@@ -115,26 +146,31 @@ impl OrderIndex {
 
     #[inline]
     pub(super) fn is_full(&self) -> bool {
-        self.live >= self.orders_max
+        self.live >= self.slots.len()
     }
 
-    /// Fibonacci hashing: references that follow each other fall far apart and evenly. `count` ≥ 4, so the shift is below 64.
+    /// Fibonacci hashing: references that follow each other fall far apart and evenly.
     #[inline]
-    fn home(&self, instrument: u32, reference: u64) -> usize {
+    fn tag(instrument: u32, reference: u64) -> u32 {
         let key = reference ^ u64::from(instrument).wrapping_mul(0xD6E8_FEB8_6659_FD93);
-        (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize
+        (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32
     }
 
-    /// The slot of this number.
+    #[inline]
+    fn home(&self, tag: u32) -> usize {
+        (tag >> self.shift) as usize
+    }
+
+    /// The order in this slot.
     #[inline]
     pub(super) fn slot(&self, slot: u32) -> &OrderSlot {
-        // in bounds: slot numbers come from `probe`, below the length, which never changes
+        // in bounds: slot numbers come from `fill`, below the length, which never changes
         &self.slots[slot as usize]
     }
 
     #[inline]
     pub(super) fn slot_mut(&mut self, slot: u32) -> &mut OrderSlot {
-        // in bounds: slot numbers come from `probe`, below the length, which never changes
+        // in bounds: slot numbers come from `fill`, below the length, which never changes
         &mut self.slots[slot as usize]
     }
 
@@ -150,92 +186,92 @@ impl OrderIndex {
         self.probe(instrument, reference).ok()
     }
 
-    /// `Ok`: where the order lies. `Err`: the vacant slot where it would. Ends, because at least half of the slots are vacant.
+    /// `Ok`: the slot of the order. `Err`: where it would go in the index. Ends, because at least half of the entries are vacant.
     #[inline]
-    pub(super) fn probe(&self, instrument: u32, reference: u64) -> Result<u32, u32> {
-        let mut at = self.home(instrument, reference);
+    pub(super) fn probe(&self, instrument: u32, reference: u64) -> Result<u32, Vacancy> {
+        let tag = Self::tag(instrument, reference);
+        let mut at = self.home(tag);
         loop {
-            // in bounds: `home` shifts down to the length, the next line masks
-            let slot = &self.slots[at];
-            if slot.is(instrument, reference) {
-                return Ok(at as u32);
+            // in bounds: masked, or shifted down to the length
+            let entry = self.entries[at];
+            if entry.slot == NONE {
+                return Err(Vacancy { at, tag });
             }
-            if slot.is_vacant() {
-                return Err(at as u32);
+            if entry.tag == tag && self.slot(entry.slot).is(instrument, reference) {
+                return Ok(entry.slot);
             }
             at = (at + 1) & self.mask;
         }
     }
 
-    /// Fills the vacant slot that `probe` found and links it behind `order.ahead`.
+    /// The slot that `fill` will take next. There is one, unless the pool is full.
     #[inline]
-    pub(super) fn fill(&mut self, at: u32, order: OrderSlot, arrival: u64) {
-        if order.ahead != NONE {
-            self.slot_mut(order.ahead).behind = at;
+    pub(super) fn next_slot(&self) -> u32 {
+        if self.free == NONE { self.fresh } else { self.free }
+    }
+
+    /// Puts an order into the next slot and links it behind `order.ahead`. The pool is not full, and nothing was filled or removed since `probe`.
+    #[inline]
+    pub(super) fn fill(&mut self, vacancy: Vacancy, order: OrderSlot, arrival: u64) {
+        let slot = self.next_slot();
+        if self.free == NONE {
+            self.fresh += 1;
+        } else {
+            self.free = self.slot(slot).behind;
         }
-        *self.slot_mut(at) = order;
-        // in bounds: as long as the slots
-        self.arrivals[at as usize] = arrival;
+        if order.ahead != NONE {
+            self.slot_mut(order.ahead).behind = slot;
+        }
+        *self.slot_mut(slot) = order;
+        // in bounds: as long as the slots; a vacancy comes from `probe`
+        self.arrivals[slot as usize] = arrival;
+        self.entries[vacancy.at] = Entry { tag: vacancy.tag, slot };
         self.live += 1;
     }
 
-    /// Takes an order out of its queue and out of the table. The orders behind the hole are shifted back; `moved` hears of each one that is first
-    /// or last of its queue, with its new slot, to mend the level's ends.
+    /// Takes an order out of its queue, out of the index and out of the pool.
     #[inline]
-    pub(super) fn remove(&mut self, at: u32, moved: impl FnMut(&OrderSlot, u32)) {
-        let (ahead, behind) = (self.slot(at).ahead, self.slot(at).behind);
+    pub(super) fn remove(&mut self, slot: u32) {
+        let order = self.slot(slot);
+        let (ahead, behind) = (order.ahead, order.behind);
+        let tag = Self::tag(order.instrument(), order.reference);
         if ahead != NONE {
             self.slot_mut(ahead).behind = behind;
         }
         if behind != NONE {
             self.slot_mut(behind).ahead = ahead;
         }
+        self.slot_mut(slot).behind = self.free;
+        self.free = slot;
         self.live -= 1;
-        let next = (at as usize + 1) & self.mask;
-        // in bounds: masked
-        if self.slots[next].is_vacant() {
-            *self.slot_mut(at) = OrderSlot::VACANT;
-        } else {
-            self.shift_back(at as usize, moved);
+        let mut hole = self.home(tag);
+        // in bounds: masked, or shifted down to the length. Ends, because a live order has its entry.
+        while self.entries[hole].slot != slot {
+            hole = (hole + 1) & self.mask;
         }
-    }
-
-    /// Out of line: one removal in some ten needs it.
-    #[inline(never)]
-    fn shift_back(&mut self, at: usize, mut moved: impl FnMut(&OrderSlot, u32)) {
-        let mask = self.mask;
-        let (mut hole, mut from) = (at & mask, at & mask);
+        let mut from = hole;
         loop {
-            from = (from + 1) & mask;
-            // in bounds: `from` and `hole` are masked
-            let order = self.slots[from];
-            if order.is_vacant() {
+            from = (from + 1) & self.mask;
+            let entry = self.entries[from];
+            if entry.slot == NONE {
                 break;
             }
-            let home = self.home(order.instrument(), order.reference);
+            let home = self.home(entry.tag);
             // Its home lies at or before the hole (on the circle): it may move into it.
-            if from.wrapping_sub(home) & mask >= from.wrapping_sub(hole) & mask {
-                self.slots[hole] = order;
-                self.arrivals[hole] = self.arrivals[from];
-                if order.ahead != NONE {
-                    self.slot_mut(order.ahead).behind = hole as u32;
-                }
-                if order.behind != NONE {
-                    self.slot_mut(order.behind).ahead = hole as u32;
-                }
-                if order.ahead == NONE || order.behind == NONE {
-                    moved(&order, hole as u32);
-                }
+            if from.wrapping_sub(home) & self.mask >= from.wrapping_sub(hole) & self.mask {
+                self.entries[hole] = entry;
                 hole = from;
             }
         }
-        self.slots[hole] = OrderSlot::VACANT;
+        self.entries[hole] = Entry::VACANT;
     }
 
-    /// Reads the cache line at which the search for this order begins.
+    /// Reads what the search for this order will read first.
     #[inline]
-    pub(super) fn touch(&self, instrument: u32, reference: u64) -> OrderSlot {
-        // in bounds: `home` shifts down to the length
-        self.slots[self.home(instrument, reference)]
+    pub(super) fn touch(&self, instrument: u32, reference: u64) -> Price {
+        let tag = Self::tag(instrument, reference);
+        // in bounds: shifted down to the length
+        let entry = self.entries[self.home(tag)];
+        if entry.slot != NONE && entry.tag == tag { self.slot(entry.slot).price } else { Price::ZERO }
     }
 }

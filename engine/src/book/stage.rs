@@ -124,7 +124,7 @@ impl BookStage {
     #[inline]
     pub fn prefetch(&self, event: &Event) {
         if let Some(head) = self.heads.get(event.instrument.index()) {
-            std::hint::black_box(self.orders.touch(event.instrument.get(), event.a).price);
+            std::hint::black_box(self.orders.touch(event.instrument.get(), event.a));
             std::hint::black_box(self.levels.touch(head.ladder(Side::Buy)));
             std::hint::black_box(self.levels.touch(head.ladder(Side::Sell)));
         }
@@ -227,9 +227,10 @@ impl BookStage {
         row.level.qty = Qty::from_lots(row.level.qty.lots() + qty);
         row.level.orders += 1;
         let ahead = row.back;
-        row.back = vacant;
+        let slot = self.orders.next_slot();
+        row.back = slot;
         if ahead == NONE {
-            row.front = vacant;
+            row.front = slot;
             self.counters.levels.set(self.levels.live() as i64);
         }
         self.arrivals += 1;
@@ -265,8 +266,7 @@ impl BookStage {
             self.levels.remove(ladder, place);
             self.counters.levels.set(self.levels.live() as i64);
         }
-        let (heads, levels) = (&self.heads, &mut self.levels);
-        self.orders.remove(slot, |moved, to| mend_level(heads, levels, moved, to));
+        self.orders.remove(slot);
         self.counters.orders.set(self.orders.live() as i64);
     }
 
@@ -461,8 +461,8 @@ impl BookStage {
         head.incomplete || if head.epoch == self.epoch { head.quarantined } else { self.all_quarantined }
     }
 
-    /// Writes the view of the instrument that the group touched.
-    #[inline]
+    /// Writes the view of the instrument that the group touched. Out of line, so that its many values get the registers to themselves.
+    #[inline(never)]
     fn write_view(&mut self, event: &Event, view: &mut BookView) {
         let id = self.touched;
         self.touched = NONE;
@@ -471,7 +471,7 @@ impl BookStage {
         let head = &mut self.heads[id as usize];
         let bids = self.levels.copy_best(head.ladder(Side::Buy), self.view_levels, &mut view.bids);
         let asks = self.levels.copy_best(head.ladder(Side::Sell), self.view_levels, &mut view.asks);
-        let bbo = Bbo { bid: bids.price, bid_qty: bids.qty, ask: asks.price, ask_qty: asks.qty };
+        let bbo = Bbo::of(&view.bids, bids.count, &view.asks, asks.count);
         let crossed = bbo.is_crossed();
         if event.receive_time.get() >= head.mids.next {
             self.volatility.advance(id as usize, &mut head.mids, event.receive_time);
@@ -525,22 +525,6 @@ impl BookStage {
             trade_sign: i64::from(head.trade_sign),
         };
         self.counters.views.add(1);
-    }
-}
-
-/// An order that is first or last of its queue has a new slot: its level has to know.
-#[cold]
-fn mend_level(heads: &[Head], levels: &mut LevelPool, moved: &OrderSlot, to: u32) {
-    let Some(head) = heads.get(moved.instrument() as usize) else { return };
-    let side = moved.side();
-    if let Ok(place) = levels.find(head.ladder(side), side, moved.price) {
-        let row = levels.row_mut(place);
-        if moved.ahead == NONE {
-            row.front = to;
-        }
-        if moved.behind == NONE {
-            row.back = to;
-        }
     }
 }
 
