@@ -5,7 +5,7 @@ use crate::format::{RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, StreamKind};
 use crate::preparer::{JournalConfig, Preparer, PreparerCounters, Stream, Worker, lock};
 use crate::segment::Segment;
 use crc32c::crc32c_append;
-use spinward_engine::counters::{Counter, Gauge};
+use spinward_engine::counters::Counter;
 use spinward_engine::words::{Digest, Nanos};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -47,7 +47,7 @@ impl Default for Identity {
 #[repr(align(128))]
 #[derive(Debug, Default)]
 pub struct AppendCounters {
-    /// Records appended.
+    /// Records appended; also the number of the last one (the last frame, for a journal).
     pub records: Counter,
     /// Their bytes on disk, headers and padding included.
     pub bytes: Counter,
@@ -57,8 +57,6 @@ pub struct AppendCounters {
     pub no_segment: Counter,
     /// Appends refused because none can be prepared ([`AppendError::Failed`]).
     pub failed: Counter,
-    /// Number of the last record (the last frame, for a journal).
-    pub sequence: Gauge,
 }
 
 /// A stream that was ended.
@@ -84,8 +82,9 @@ pub(crate) struct Appender {
     limit: usize,
     seed: u32,
     sequence: u64,
-    last_time: i64,
-    records_here: u64,
+    last_time: Nanos,
+    /// First record of this segment.
+    first_sequence: u64,
     stream: Arc<Stream>,
     counters: Arc<AppendCounters>,
     worker: Arc<Mutex<Worker>>,
@@ -115,57 +114,46 @@ impl Appender {
             segment,
             seed,
             sequence: 0,
-            last_time: 0,
-            records_here: 0,
+            last_time: Nanos::ZERO,
+            first_sequence: 1,
             stream,
             counters,
             worker: preparer.add(worker),
         })
     }
 
-    /// Appends record `sequence + 1`. `payload` are its words, of which `bytes` bytes count; what lies behind them in the last word is not
-    /// written. `WORDS` is the most that a record of the caller has.
+    /// Appends record `sequence + 1`. The payload lies in `record` from word 4 on, `bytes` bytes of it, with zeros behind them; the words
+    /// before it are written here. `WORDS` is the most that a record of the caller has.
     #[inline]
     pub(crate) fn append<const WORDS: usize>(
         &mut self,
         receive_time: Nanos,
         tag: u64,
-        payload: &[[u8; 8]],
+        record: &mut [u64; WORDS],
         bytes: usize,
     ) -> Result<(), AppendError> {
-        let payload_words = bytes.div_ceil(8);
-        let words = HEADER_WORDS + payload_words;
-        if words > WORDS || payload_words > payload.len() {
+        const { assert!(WORDS > HEADER_WORDS) };
+        let words = HEADER_WORDS + bytes.div_ceil(8);
+        if words > WORDS {
             return Err(AppendError::TooLong);
         }
         if self.at + words > self.limit {
             self.roll()?;
         }
         let sequence = self.sequence + 1;
-        let mut record = [0u64; WORDS];
-        for (to, from) in record.iter_mut().skip(1).zip([sequence, receive_time.get() as u64, tag]) {
-            *to = from.to_le();
-        }
-        for (to, from) in record.iter_mut().skip(HEADER_WORDS).zip(payload.iter().take(payload_words)) {
-            *to = u64::from_ne_bytes(*from);
-        }
-        let tail = bytes % 8;
-        if tail != 0
-            && let Some(last) = record.get_mut(words - 1)
-        {
-            *last = (u64::from_le(*last) & (u64::MAX >> (64 - 8 * tail))).to_le();
-        }
+        // Indices below HEADER_WORDS, which WORDS exceeds.
+        record[1] = sequence;
+        record[2] = receive_time.get() as u64;
+        record[3] = tag;
         let crc = crc32c_append(self.seed, bytemuck::cast_slice(record.get(1..words).unwrap_or(&[])));
-        record[0] = ((words * 8) as u64 | u64::from(crc) << 32).to_le();
-        self.segment.publish(self.at, record.get(..words).unwrap_or(&[]));
+        record[0] = (words * 8) as u64 | u64::from(crc) << 32;
+        self.segment.publish_whole(self.at, record);
         self.at += words;
         self.sequence = sequence;
-        self.last_time = receive_time.get();
-        self.records_here += 1;
-        self.segment.advance((self.at * 8) as u64, sequence, self.last_time, self.records_here);
+        self.last_time = receive_time;
+        self.segment.advance((self.at * 8) as u64, sequence);
         self.counters.records.add(1);
         self.counters.bytes.add((words * 8) as u64);
-        self.counters.sequence.set(sequence as i64);
         Ok(())
     }
 
@@ -183,14 +171,18 @@ impl Appender {
         };
         self.seed =
             next.open(self.kind, self.identity.session, self.identity.created.get(), self.sequence + 1);
-        self.segment.close(false);
+        self.close(false);
         // The preparer holds the old one too, so its memory is unmapped there and not here.
         self.segment = next;
         self.at = SEGMENT_HEADER_BYTES / 8;
         self.limit = (self.segment.bytes / 8) as usize;
-        self.records_here = 0;
+        self.first_sequence = self.sequence + 1;
         self.counters.segments.add(1);
         Ok(())
+    }
+
+    fn close(&self, is_last: bool) {
+        self.segment.close(self.last_time.get(), self.sequence + 1 - self.first_sequence, is_last);
     }
 
     #[inline]
@@ -212,7 +204,7 @@ impl Appender {
 
     /// Ends the stream: all of it on the disk, sealed, the tail given back, prepared segments removed. Blocks.
     pub(crate) fn finish(self) -> Result<Finished, Arc<JournalError>> {
-        self.segment.close(true);
+        self.close(true);
         lock(&self.worker).finish()?;
         Ok(Finished {
             last_sequence: self.sequence,

@@ -4,7 +4,7 @@
 use crate::appender::{AppendCounters, Appender, Finished, Identity};
 use crate::digests::{Checkpoint, DigestSnapshot};
 use crate::error::{AppendError, JournalError};
-use crate::format::{RECORD_BYTES_MAX, RECORD_PAYLOAD_BYTES_MAX, StreamKind, tag};
+use crate::format::{RECORD_BYTES_MAX, RECORD_HEADER_BYTES, RECORD_PAYLOAD_BYTES_MAX, StreamKind, tag};
 use crate::preparer::{JournalConfig, Preparer, PreparerCounters};
 use crate::reader::{Cut, RecordReader};
 use bytemuck::{Pod, Zeroable};
@@ -210,21 +210,15 @@ impl AuditWriter {
     #[inline]
     pub fn append(&mut self, record: &AuditRecord) -> Result<(), AppendError> {
         let (kind, frame, receive_time, body) = record.parts();
-        let mut payload = [[0u8; 8]; RECORD_PAYLOAD_BYTES_MAX / 8];
-        let bytes = 8 + body.len();
-        if let Some((first, rest)) = payload.split_first_mut() {
-            *first = frame.to_le_bytes();
-            // Every body is a whole number of words (asserted below).
-            for (to, from) in rest.iter_mut().zip(body.as_chunks::<8>().0) {
-                *to = *from;
-            }
+        let mut words = [0u64; RECORD_BYTES_MAX / 8];
+        // Every body is a whole number of words (asserted below).
+        let payload = std::iter::once(frame)
+            .chain(body.as_chunks::<8>().0.iter().map(|word| u64::from_le_bytes(*word)));
+        for (to, from) in words.iter_mut().skip(RECORD_HEADER_BYTES / 8).zip(payload) {
+            *to = from;
         }
-        self.appender.append::<{ RECORD_BYTES_MAX / 8 }>(
-            receive_time,
-            tag(0, kind, 0, bytes as u16),
-            &payload,
-            bytes,
-        )
+        let bytes = 8 + body.len();
+        self.appender.append(receive_time, tag(0, kind, 0, bytes as u16), &mut words, bytes)
     }
 
     /// Number of the last record; 0 before the first.

@@ -73,7 +73,7 @@ impl JournalFollower {
     ///
     /// # Errors
     /// A file cannot be read, is no segment of a journal, or is newer than this program.
-    pub fn next(&mut self) -> Result<Followed<'_>, JournalError> {
+    pub fn poll(&mut self) -> Result<Followed<'_>, JournalError> {
         loop {
             if self.is_ended {
                 return Ok(Followed::End);

@@ -12,6 +12,17 @@ use std::sync::Arc;
 /// Words of a frame's record at most: 32 bytes of header and 96 of payload.
 const FRAME_RECORD_WORDS: usize = (RECORD_HEADER_BYTES + FRAME_PAYLOAD_BYTES) / 8;
 
+/// As many ones as a payload has bytes at most, then as many zeros: a window of 96 bytes into it masks a payload of any length.
+static MASK: [u8; 2 * FRAME_PAYLOAD_BYTES] = {
+    let mut mask = [0; 2 * FRAME_PAYLOAD_BYTES];
+    let mut at = 0;
+    while at < FRAME_PAYLOAD_BYTES {
+        mask[at] = 0xFF;
+        at += 1;
+    }
+    mask
+};
+
 /// Writes frames into prefaulted memory. For one pinned thread: no allocation, no lock, no system call in [`JournalWriter::append`].
 #[derive(Debug)]
 pub struct JournalWriter {
@@ -56,11 +67,24 @@ impl JournalWriter {
         if usize::from(header.bytes) > FRAME_PAYLOAD_BYTES {
             return Err(AppendError::TooLong);
         }
-        self.appender.append::<FRAME_RECORD_WORDS>(
+        let bytes = usize::from(header.bytes);
+        let mut record = [0u64; FRAME_RECORD_WORDS];
+        // What lies behind the payload in the slot is rubbish of an older frame. The window begins so that the ones in it end with the payload.
+        if let (Some((_, words)), Some(mask)) = (
+            record.split_first_chunk_mut::<{ RECORD_HEADER_BYTES / 8 }>(),
+            MASK.get(FRAME_PAYLOAD_BYTES - bytes..)
+                .and_then(|mask| mask.first_chunk::<FRAME_PAYLOAD_BYTES>()),
+        ) {
+            let pairs = frame.payload.as_chunks::<8>().0.iter().zip(mask.as_chunks::<8>().0);
+            for (word, (payload, mask)) in words.iter_mut().zip(pairs) {
+                *word = u64::from_le_bytes(*payload) & u64::from_le_bytes(*mask);
+            }
+        }
+        self.appender.append(
             header.receive_time,
             tag(header.source.get(), header.kind, header.flags, header.bytes),
-            frame.payload.as_chunks::<8>().0,
-            usize::from(header.bytes),
+            &mut record,
+            bytes,
         )
     }
 

@@ -120,18 +120,35 @@ impl Segment {
         }
     }
 
+    /// Stores a record and the zeros that lie behind it in `record`: as many words for each size, so no loop. What lies behind the record in
+    /// the segment is zero anyway, and the writer's own next record.
+    #[inline]
+    pub(crate) fn publish_whole<const WORDS: usize>(&self, first_word: usize, record: &[u64; WORDS]) {
+        match self.map.words().get(first_word..).and_then(|cells| cells.first_chunk::<WORDS>()) {
+            Some(cells) => {
+                for (cell, word) in cells.iter().zip(record).skip(1) {
+                    cell.store(*word, Ordering::Relaxed);
+                }
+                // SYNC POINT: record. As in `publish`.
+                cells[0].store(record[0], Ordering::Release);
+            }
+            // The last record of a segment may have fewer words behind it. It was found to fit, so what is dropped is zeros.
+            None => self.publish(first_word, record),
+        }
+    }
+
     /// The writer tells how far it is.
     #[inline]
-    pub(crate) fn advance(&self, end: u64, sequence: u64, time: i64, records: u64) {
-        self.progress.last_time.store(time as u64, Ordering::Relaxed);
-        self.progress.records.store(records, Ordering::Relaxed);
+    pub(crate) fn advance(&self, end: u64, sequence: u64) {
         self.progress.last_sequence.store(sequence, Ordering::Relaxed);
-        // SYNC POINT: progress. Whoever sees this end sees the fields above as they were then, or later.
+        // SYNC POINT: progress. Whoever sees this end sees the number as it was then, or later.
         self.progress.end.store(end, Ordering::Release);
     }
 
     /// The writer is through with it and will never store into it again.
-    pub(crate) fn close(&self, is_last: bool) {
+    pub(crate) fn close(&self, last_time: i64, records: u64, is_last: bool) {
+        self.progress.last_time.store(last_time as u64, Ordering::Relaxed);
+        self.progress.records.store(records, Ordering::Relaxed);
         // SYNC POINT: closed.
         self.progress.closed.store(if is_last { 2 } else { 1 }, Ordering::Release);
     }

@@ -15,7 +15,8 @@ mod base64_of_log {
         };
         let mut bytes = Vec::new();
         for four in text.trim_end_matches('=').as_bytes().chunks(4) {
-            let bits = four.iter().fold(0u32, |bits, &c| bits << 6 | u32::from(value(c))) << (6 * (4 - four.len()));
+            let bits =
+                four.iter().fold(0u32, |bits, &c| bits << 6 | u32::from(value(c))) << (6 * (4 - four.len()));
             bytes.extend(bits.to_be_bytes().iter().skip(1).take(four.len() * 3 / 4));
         }
         bytes
@@ -61,7 +62,9 @@ fn an_interval_log_is_parsed_back_with_every_sample() {
     assert_eq!(base, Some(Duration::from_secs(1_700_000_000)));
     let heads: Vec<_> = intervals
         .iter()
-        .map(|(tag, start, length, histogram)| (tag.as_str(), start.as_secs(), length.as_secs(), histogram.len()))
+        .map(|(tag, start, length, histogram)| {
+            (tag.as_str(), start.as_secs(), length.as_secs(), histogram.len())
+        })
         .collect();
     assert_eq!(heads, [("book", 0, 1, 1000), ("risk__all", 0, 1, 1), ("book", 1, 2, 1)]);
     assert_eq!(intervals[0].3.value_at_quantile(0.5), 500);
@@ -81,9 +84,12 @@ fn the_summary_counts_every_interval_and_keeps_three_digits() {
     }
     let rows = histograms.summary();
     assert_eq!((first[0].count, rows[0].count), (10_000, 20_000));
-    for (found, exact) in
-        [(rows[0].p50_ns, 500_000), (rows[0].p90_ns, 900_000), (rows[0].p99_ns, 990_000), (rows[0].p999_ns, 999_000)]
-    {
+    for (found, exact) in [
+        (rows[0].p50_ns, 500_000),
+        (rows[0].p90_ns, 900_000),
+        (rows[0].p99_ns, 990_000),
+        (rows[0].p999_ns, 999_000),
+    ] {
         assert!(found.abs_diff(exact) * 1000 <= exact, "{found} for {exact}");
     }
     assert!(rows[0].max_ns >= 1_000_000);

@@ -10,10 +10,12 @@ fn two_sessions_in_one_second_get_two_folders_and_none_is_touched() {
     let first = SessionFolder::create(&root, "paper", NOW).unwrap();
     assert_eq!(first.id(), "20261122T143005Z-paper");
     std::fs::write(first.manifest(), "of the first").unwrap();
-    let ids: Vec<String> = (0..11)
-        .map(|_| SessionFolder::create(&root, "paper", NOW).unwrap().id().to_owned())
-        .collect();
-    assert_eq!((ids[0].as_str(), ids[10].as_str()), ("20261122T143005Z.2-paper", "20261122T143005Z.12-paper"));
+    let ids: Vec<String> =
+        (0..11).map(|_| SessionFolder::create(&root, "paper", NOW).unwrap().id().to_owned()).collect();
+    assert_eq!(
+        (ids[0].as_str(), ids[10].as_str()),
+        ("20261122T143005Z.2-paper", "20261122T143005Z.12-paper")
+    );
     assert_eq!(std::fs::read_to_string(first.manifest()).unwrap(), "of the first");
     for folder in [first.journal(), first.audit(), first.latency()] {
         assert!(folder.is_dir());

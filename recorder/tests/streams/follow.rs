@@ -8,20 +8,20 @@ use std::time::Duration;
 fn a_follower_sees_each_frame_as_soon_as_append_returns_and_the_end() {
     let folder = folder();
     let mut follower = JournalFollower::new(folder.path());
-    assert_eq!(follower.next().unwrap(), Followed::Wait, "there is no journal yet");
+    assert_eq!(follower.poll().unwrap(), Followed::Wait, "there is no journal yet");
     let preparer = Preparer::manual();
     let mut writer = JournalWriter::create(folder.path(), &TINY, &preparer).unwrap();
     for sequence in 1..=500 {
-        assert_eq!(follower.next().unwrap(), Followed::Wait);
+        assert_eq!(follower.poll().unwrap(), Followed::Wait);
         let frame = frame(sequence, (sequence % 97) as usize);
         append(&mut writer, &preparer, &frame);
-        let Followed::Frame(seen) = follower.next().unwrap() else { panic!("frame {sequence} is not seen") };
+        let Followed::Frame(seen) = follower.poll().unwrap() else { panic!("frame {sequence} is not seen") };
         assert_eq!(seen.to_frame(), journaled(&frame));
     }
-    assert_eq!(follower.next().unwrap(), Followed::Wait);
+    assert_eq!(follower.poll().unwrap(), Followed::Wait);
     writer.finish().unwrap();
-    assert_eq!(follower.next().unwrap(), Followed::End);
-    assert_eq!(follower.next().unwrap(), Followed::End);
+    assert_eq!(follower.poll().unwrap(), Followed::End);
+    assert_eq!(follower.poll().unwrap(), Followed::End);
     assert_eq!(follower.last_sequence(), 500);
 }
 
@@ -38,7 +38,7 @@ fn a_follower_on_another_thread_sees_every_frame_whole_while_segments_come_and_g
             let mut follower = JournalFollower::new(folder.path());
             loop {
                 let next = follower.last_sequence() + 1;
-                match follower.next().unwrap() {
+                match follower.poll().unwrap() {
                     Followed::Frame(seen) => {
                         assert_eq!(seen.to_frame(), journaled(&frame(next, (next % 97) as usize)));
                     }

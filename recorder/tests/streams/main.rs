@@ -2,10 +2,17 @@
 
 #[cfg(test)]
 mod common;
+#[cfg(test)]
 mod round_trip;
+#[cfg(test)]
 mod golden;
+#[cfg(test)]
 mod damage;
+#[cfg(test)]
 mod kill;
+#[cfg(test)]
 mod disk_full;
+#[cfg(test)]
 mod follow;
+#[cfg(test)]
 mod audit;

@@ -107,7 +107,7 @@ fn without_a_prepared_segment_append_says_so_and_the_same_frame_goes_in_later() 
     assert_eq!(writer.counters().no_segment.value(), 2);
     assert!(preparer.poll() > 0);
     writer.append(&frame(sequence, 96)).unwrap();
-    assert_eq!((writer.appended(), writer.counters().sequence.value()), (65, 65));
+    assert_eq!((writer.appended(), writer.counters().records.value()), (65, 65));
     writer.finish().unwrap();
     assert_eq!(verify(folder.path()).unwrap().frames, 65);
 }
