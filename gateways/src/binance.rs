@@ -250,9 +250,10 @@ impl BinanceDecoder {
         instruments: &mut InstrumentTable,
         out: &mut EventBatch,
     ) -> Result<(), Refusal> {
-        let fields = message::read(bytes, &mut self.levels).map_err(|fault| Refusal {
+        let mut fields = Fields::default();
+        message::read(bytes, &mut fields, &mut self.levels).map_err(|fault| Refusal {
             error: fault.error,
-            offset: fault.offset,
+            offset: fault.offset as usize,
             instrument: InstrumentId::ALL,
         })?;
         match kind_of(bytes, &fields) {

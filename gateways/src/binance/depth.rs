@@ -39,7 +39,7 @@ fn levels_fault(fields: &Fields) -> Result<(), Refusal> {
             SideField::BadLevels(fault) => {
                 return Err(Refusal {
                     error: fault.error,
-                    offset: fault.offset,
+                    offset: fault.offset as usize,
                     instrument: InstrumentId::ALL,
                 });
             }
@@ -72,7 +72,7 @@ fn push_levels(
     let before = out.events().len();
     let (bids, asks) = (levels.side(of.bid), levels.side(of.ask));
     if bids.len() + asks.len() > room(out) {
-        return Err(Fault { error: DecodeError::TooLarge, offset: 0 });
+        return Err(Fault::new(DecodeError::TooLarge, 0));
     }
     let pushed =
         push_side(state, Side::Buy, bids, of, out).and_then(|()| push_side(state, Side::Sell, asks, of, out));
@@ -96,7 +96,7 @@ fn push_side(
     };
     for level in levels {
         let Some(qty) = state.lot.lots(level.qty_mantissa, level.qty_decimals) else {
-            return Err(Fault { error: DecodeError::BadNumber, offset: level.offset as usize });
+            return Err(Fault { error: DecodeError::BadNumber, offset: level.offset });
         };
         out.push(Event { price: level.price, qty, ..template });
     }
@@ -156,7 +156,7 @@ impl BinanceDecoder {
                             }
                         }
                         Err(fault) => {
-                            out.push_malformed(state.instrument, fault.error, fault.offset);
+                            out.push_malformed(state.instrument, fault.error, fault.offset as usize);
                             self.depth.lose(state, out);
                         }
                     }
@@ -243,8 +243,7 @@ impl Depth {
         out.push(Event { a: expected, b: found, ..Event::new(EventKind::Gap, state.instrument) });
     }
 
-    /// The book is not whole any more: quarantine, until a snapshot comes. Diffs kept so far are of no use after a hole that the caller
-    /// found behind them; those that [`Depth::catch_up`] left in place stay.
+    /// The book is not whole any more: quarantine, told once, until a snapshot comes. Kept diffs stay for it.
     fn lose(&mut self, state: &mut SymbolState, out: &mut EventBatch) {
         if matches!(state.phase, Phase::Synced(_)) {
             out.push(status(state.instrument, MarketStatus::Quarantined));
@@ -337,7 +336,7 @@ impl Depth {
         if let Err(fault) = push_levels(state, levels, of, out) {
             // The book stays as it is.
             out.truncate(before);
-            out.push_malformed(state.instrument, fault.error, fault.offset);
+            out.push_malformed(state.instrument, fault.error, fault.offset as usize);
             return;
         }
         self.counters.snapshots_applied.add(1);
@@ -412,7 +411,7 @@ impl Depth {
                         return;
                     }
                     Err(fault) => {
-                        out.push_malformed(state.instrument, fault.error, fault.offset);
+                        out.push_malformed(state.instrument, fault.error, fault.offset as usize);
                         self.pending.release_front(&mut state.kept);
                         state.phase = Phase::Waiting;
                         return;
@@ -431,7 +430,8 @@ fn replay_one(
     levels: &mut Levels,
     out: &mut EventBatch,
 ) -> Result<(), Fault> {
-    let fields = message::read(bytes, levels)?;
+    let mut fields = Fields::default();
+    message::read(bytes, &mut fields, levels)?;
     let of = LevelsOf {
         bid: fields.bid,
         ask: fields.ask,

@@ -12,8 +12,15 @@ pub(super) const DEPTH_MAX: u32 = 64;
 pub(super) struct Fault {
     /// Why.
     pub(super) error: DecodeError,
-    /// Byte offset in the message.
-    pub(super) offset: usize,
+    /// Byte offset in the message. Messages are far below 4 GB.
+    pub(super) offset: u32,
+}
+
+impl Fault {
+    /// From an offset.
+    pub(super) fn new(error: DecodeError, offset: usize) -> Self {
+        Self { error, offset: offset as u32 }
+    }
 }
 
 /// Where a string lies in the message, without its quotes.
@@ -149,7 +156,7 @@ impl<'a> Cursor<'a> {
     #[cold]
     pub(super) fn fault<T>(&self) -> Result<T, Fault> {
         let error = if self.at >= self.bytes.len() { DecodeError::Truncated } else { DecodeError::Syntax };
-        Err(Fault { error, offset: self.at.min(self.bytes.len()) })
+        Err(Fault::new(error, self.at.min(self.bytes.len())))
     }
 
     /// Steps over white space.
@@ -163,22 +170,52 @@ impl<'a> Cursor<'a> {
     /// Steps over white space and then this byte.
     #[inline]
     pub(super) fn expect(&mut self, byte: u8) -> Result<(), Fault> {
-        self.skip_space();
-        if self.peek() == Some(byte) {
-            self.at += 1;
-            Ok(())
-        } else {
-            self.fault()
-        }
+        if self.take(byte) { Ok(()) } else { self.fault() }
     }
 
     /// Steps over this byte if it is the next one after white space.
     #[inline]
     pub(super) fn take(&mut self, byte: u8) -> bool {
+        // The venue writes no white space: looked for only when something else stands here.
+        let found = self.peek();
+        if found == Some(byte) {
+            self.at += 1;
+            return true;
+        }
+        if found.is_some_and(|b| b > b' ') {
+            return false;
+        }
+        self.take_after_space(byte)
+    }
+
+    #[cold]
+    fn take_after_space(&mut self, byte: u8) -> bool {
         self.skip_space();
         let is_next = self.peek() == Some(byte);
         self.at += usize::from(is_next);
         is_next
+    }
+
+    /// Steps over these bytes if they are the next ones, without white space.
+    #[inline]
+    pub(super) fn take_exactly<const N: usize>(&mut self, expected: &[u8; N]) -> bool {
+        let is_next = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<N>()) == Some(expected);
+        if is_next {
+            self.at += N;
+        }
+        is_next
+    }
+
+    /// Steps over `"k":` if a key of one letter and its colon are the next bytes, without white space.
+    #[inline]
+    pub(super) fn take_letter_key(&mut self) -> Option<u8> {
+        match self.bytes.get(self.at..)?.first_chunk::<4>()? {
+            [b'"', letter, b'"', b':'] if letter.is_ascii_alphabetic() => {
+                self.at += 4;
+                Some(*letter)
+            }
+            _ => None,
+        }
     }
 
     /// A string, from its opening quote on.
@@ -212,7 +249,7 @@ impl<'a> Cursor<'a> {
         }
         let end = self.at;
         if !ascii && std::str::from_utf8(self.bytes.get(start..end).unwrap_or(&[])).is_err() {
-            return Err(Fault { error: DecodeError::Syntax, offset: start });
+            return Err(Fault::new(DecodeError::Syntax, start));
         }
         self.at += 1;
         Ok(Text::new(start, end, escaped))

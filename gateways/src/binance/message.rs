@@ -14,7 +14,7 @@ pub(super) struct Level {
     pub(super) qty_mantissa: u64,
     /// Decimal places of the quantity, 0–9.
     pub(super) qty_decimals: u8,
-    /// Where it stands in the message.
+    /// Where it stands in the message, which is far below 4 GB.
     pub(super) offset: u32,
 }
 
@@ -131,46 +131,74 @@ pub(super) struct Fields {
 /// Longest key that is compared through an escape.
 const KEY_BYTES_MAX: usize = 16;
 
-/// Reads a whole message.
+/// Reads a whole message into `fields` and `levels`, whatever they held.
 ///
 /// # Errors
 /// [`Fault`] if it is not JSON. Levels that cannot be read are not an error here: only a book message is hurt by them.
 #[inline]
-pub(super) fn read(bytes: &[u8], levels: &mut Levels) -> Result<Fields, Fault> {
-    levels.clear();
+pub(super) fn read(bytes: &[u8], fields: &mut Fields, levels: &mut Levels) -> Result<(), Fault> {
     let mut cursor = Cursor::new(bytes);
-    let mut fields = Fields::default();
-    cursor.skip_space();
-    if cursor.peek() == Some(b'{') {
+    levels.clear();
+    *fields = Fields::default();
+    if cursor.take_exactly(b"{\"stream\":") {
+        // A combined stream as the venue writes it.
         fields.is_object = true;
-        read_object(&mut cursor, &mut fields, levels, true)?;
+        fields.is_enveloped = true;
+        fields.stream = text(cursor.value()?);
+        if cursor.take_exactly(b",\"data\":{") && !cursor.take(b'}') {
+            read_payload(&mut cursor, fields, levels)?;
+            if cursor.take_exactly(b"}") && cursor.at() == bytes.len() {
+                return Ok(());
+            }
+        }
+        // Not as usual: from the start, the long way.
+        cursor.go_to(0);
+        levels.clear();
+        *fields = Fields::default();
+    }
+    if cursor.value_starts_with(b'{') {
+        fields.is_object = true;
+        cursor.expect(b'{')?;
+        if !cursor.take(b'}') {
+            read_top(&mut cursor, fields, levels)?;
+        }
     } else {
         cursor.skip_value()?;
     }
     cursor.skip_space();
-    if cursor.at() < bytes.len() { cursor.fault() } else { Ok(fields) }
+    if cursor.at() < bytes.len() { cursor.fault() } else { Ok(()) }
 }
 
-fn read_object(
-    cursor: &mut Cursor<'_>,
-    fields: &mut Fields,
-    levels: &mut Levels,
-    is_top: bool,
-) -> Result<(), Fault> {
-    cursor.expect(b'{')?;
-    if cursor.take(b'}') {
-        return Ok(());
-    }
+/// The fields of the outermost object: an envelope, or a payload without one.
+fn read_top(cursor: &mut Cursor<'_>, fields: &mut Fields, levels: &mut Levels) -> Result<(), Fault> {
     loop {
         let key = cursor.key()?;
         let mut buffer = [0; KEY_BYTES_MAX];
         // A key that does not fit the buffer is none of ours.
         let name = key.plain(cursor.bytes(), &mut buffer).unwrap_or(b"");
-        cursor.skip_space();
-        if is_top && (fields.is_enveloped || name == b"stream" || name == b"data") {
+        if fields.is_enveloped || name == b"stream" || name == b"data" {
             read_envelope_field(name, cursor, fields, levels)?;
         } else {
             read_field(name, cursor, fields, levels)?;
+        }
+        if !cursor.take(b',') {
+            return cursor.expect(b'}');
+        }
+    }
+}
+
+/// The fields of the payload, from its first key to its closing brace.
+#[inline]
+fn read_payload(cursor: &mut Cursor<'_>, fields: &mut Fields, levels: &mut Levels) -> Result<(), Fault> {
+    loop {
+        match cursor.take_letter_key() {
+            Some(letter) => read_letter_field(letter, cursor, fields, levels)?,
+            None => {
+                let key = cursor.key()?;
+                let mut buffer = [0; KEY_BYTES_MAX];
+                let name = key.plain(cursor.bytes(), &mut buffer).unwrap_or(b"");
+                read_field(name, cursor, fields, levels)?;
+            }
         }
         if !cursor.take(b',') {
             return cursor.expect(b'}');
@@ -190,7 +218,8 @@ fn read_envelope_field(
             levels.clear();
             *fields =
                 Fields { is_object: true, is_enveloped: true, stream: fields.stream, ..Fields::default() };
-            read_object(cursor, fields, levels, false)
+            cursor.expect(b'{')?;
+            if cursor.take(b'}') { Ok(()) } else { read_payload(cursor, fields, levels) }
         }
         (b"stream", _) => {
             fields.stream = text(cursor.value()?);
@@ -200,7 +229,6 @@ fn read_envelope_field(
     }
 }
 
-#[inline]
 fn read_field(
     name: &[u8],
     cursor: &mut Cursor<'_>,
@@ -208,14 +236,10 @@ fn read_field(
     levels: &mut Levels,
 ) -> Result<(), Fault> {
     match name {
-        b"b" | b"bids" => fields.bid = side_field(cursor, levels)?,
-        b"a" | b"asks" => fields.ask = side_field(cursor, levels)?,
-        b"e" => fields.kind = text(cursor.value()?),
-        b"s" | b"symbol" => fields.symbol = text(cursor.value()?),
-        b"E" => fields.event_time = integer(cursor.value()?),
-        b"T" => fields.transaction_time = integer(cursor.value()?),
-        b"U" => fields.first = integer(cursor.value()?),
-        b"u" => fields.last = integer(cursor.value()?),
+        [letter] => return read_letter_field(*letter, cursor, fields, levels),
+        b"bids" => fields.bid = side_field(cursor, levels)?,
+        b"asks" => fields.ask = side_field(cursor, levels)?,
+        b"symbol" => fields.symbol = text(cursor.value()?),
         b"pu" => {
             fields.previous = integer(cursor.value()?);
             fields.has_previous = true;
@@ -225,20 +249,46 @@ fn read_field(
             fields.has_pair = true;
         }
         b"lastUpdateId" => fields.snapshot = integer(cursor.value()?),
-        b"t" => fields.trade_id = integer(cursor.value()?),
-        b"p" => fields.price = text(cursor.value()?),
-        b"q" => fields.qty = text(cursor.value()?),
-        b"B" => fields.bid_qty = text(cursor.value()?),
-        b"A" => fields.ask_qty = text(cursor.value()?),
-        b"X" => fields.trade_kind = text(cursor.value()?),
-        b"m" => {
-            fields.buyer_is_maker = match cursor.value()? {
-                Value::Bool(value) => Some(value),
-                Value::Text(_) | Value::Integer(_) | Value::Other => None,
-            }
-        }
         _ => {
             cursor.value()?;
+        }
+    }
+    Ok(())
+}
+
+#[inline]
+fn read_letter_field(
+    letter: u8,
+    cursor: &mut Cursor<'_>,
+    fields: &mut Fields,
+    levels: &mut Levels,
+) -> Result<(), Fault> {
+    match letter {
+        b'b' => fields.bid = side_field(cursor, levels)?,
+        b'a' => fields.ask = side_field(cursor, levels)?,
+        _ => {
+            let value = cursor.value()?;
+            match letter {
+                b'e' => fields.kind = text(value),
+                b's' => fields.symbol = text(value),
+                b'E' => fields.event_time = integer(value),
+                b'T' => fields.transaction_time = integer(value),
+                b'U' => fields.first = integer(value),
+                b'u' => fields.last = integer(value),
+                b't' => fields.trade_id = integer(value),
+                b'p' => fields.price = text(value),
+                b'q' => fields.qty = text(value),
+                b'B' => fields.bid_qty = text(value),
+                b'A' => fields.ask_qty = text(value),
+                b'X' => fields.trade_kind = text(value),
+                b'm' => {
+                    fields.buyer_is_maker = match value {
+                        Value::Bool(value) => Some(value),
+                        Value::Text(_) | Value::Integer(_) | Value::Other => None,
+                    }
+                }
+                _ => {}
+            }
         }
     }
     Ok(())
@@ -285,55 +335,65 @@ fn read_levels(cursor: &mut Cursor<'_>, levels: &mut Levels) -> Result<(), Fault
         return Ok(());
     }
     loop {
-        cursor.expect(b'[')?;
-        // Messages are far below 4 GB.
         let offset = cursor.at() as u32;
-        let price = level_price(cursor)?;
+        let (price, qty) = match short_level(cursor) {
+            Some(read) => read,
+            None => long_level(cursor)?,
+        };
         levels.price_decimals = levels.price_decimals.max(price.decimals);
-        cursor.expect(b',')?;
-        let qty = level_qty(cursor)?;
         levels.qty_decimals = levels.qty_decimals.max(qty.decimals);
         let level =
             Level { price: price.price, qty_mantissa: qty.mantissa, qty_decimals: qty.decimals, offset };
         if !levels.push(level) {
-            return Err(Fault { error: DecodeError::TooLarge, offset: cursor.at() });
+            return Err(Fault::new(DecodeError::TooLarge, cursor.at()));
         }
-        while cursor.take(b',') {
-            cursor.skip_value()?;
-        }
-        cursor.expect(b']')?;
         if !cursor.take(b',') {
             return cursor.expect(b']');
         }
     }
 }
 
+/// `["price","quantity"]` as the venue writes it. `None` is no verdict, and the cursor has not moved.
 #[inline]
-fn level_price(cursor: &mut Cursor<'_>) -> Result<number::PriceText, Fault> {
-    cursor.skip_space();
-    let at = cursor.at();
-    if cursor.peek() == Some(b'"')
-        && let Some(read) = price_at(cursor.bytes(), at + 1)
-    {
-        cursor.go_to(read.end + 1);
-        return Ok(read);
+fn short_level(cursor: &mut Cursor<'_>) -> Option<(number::PriceText, number::QtyText)> {
+    let mut ahead = *cursor;
+    if !ahead.take_exactly(b"[\"") {
+        return None;
     }
-    let text = cursor.string()?;
-    number::price(cursor.bytes(), text).map_err(|error| Fault { error, offset: at })
+    let price = price_at(ahead.bytes(), ahead.at())?;
+    ahead.go_to(price.end);
+    if !ahead.take_exactly(b"\",\"") {
+        return None;
+    }
+    let qty = qty_at(ahead.bytes(), ahead.at())?;
+    ahead.go_to(qty.end);
+    if !ahead.take_exactly(b"\"]") {
+        return None;
+    }
+    *cursor = ahead;
+    Some((price, qty))
 }
 
-#[inline]
-fn level_qty(cursor: &mut Cursor<'_>) -> Result<number::QtyText, Fault> {
+#[cold]
+fn long_level(cursor: &mut Cursor<'_>) -> Result<(number::PriceText, number::QtyText), Fault> {
+    cursor.expect(b'[')?;
+    let (text, at) = level_text(cursor)?;
+    let price = number::price(cursor.bytes(), text).map_err(|error| Fault::new(error, at))?;
+    cursor.expect(b',')?;
+    let (text, at) = level_text(cursor)?;
+    let qty = number::qty(cursor.bytes(), text).map_err(|error| Fault::new(error, at))?;
+    while cursor.take(b',') {
+        cursor.skip_value()?;
+    }
+    cursor.expect(b']')?;
+    Ok((price, qty))
+}
+
+/// A string and where it begins.
+fn level_text(cursor: &mut Cursor<'_>) -> Result<(Text, usize), Fault> {
     cursor.skip_space();
     let at = cursor.at();
-    if cursor.peek() == Some(b'"')
-        && let Some(read) = qty_at(cursor.bytes(), at + 1)
-    {
-        cursor.go_to(read.end + 1);
-        return Ok(read);
-    }
-    let text = cursor.string()?;
-    number::qty(cursor.bytes(), text).map_err(|error| Fault { error, offset: at })
+    Ok((cursor.string()?, at))
 }
 
 #[cfg(test)]

@@ -5,8 +5,9 @@ use serde_json::{Value as Json, json};
 
 fn read_fresh(bytes: &[u8]) -> (Result<Fields, Fault>, Levels) {
     let mut levels = Levels::new();
-    let fields = read(bytes, &mut levels);
-    (fields, levels)
+    let mut fields = Fields::default();
+    let result = read(bytes, &mut fields, &mut levels);
+    (result.map(|()| fields), levels)
 }
 
 /// Levels as prices and quantities in units of 1e-9.
@@ -113,14 +114,14 @@ fn levels_may_have_more_than_two_elements_but_not_fewer() {
     let fields = fields.unwrap();
     assert_eq!(plain(levels.side(fields.bid)).len(), 2);
     let SideField::BadLevels(fault) = fields.ask else { panic!("{:?}", fields.ask) };
-    assert_eq!(fault, Fault { error: DecodeError::Syntax, offset: 51 });
+    assert_eq!(fault, Fault::new(DecodeError::Syntax, 51));
 }
 
 #[test]
 fn a_level_that_is_not_a_number_says_where_it_stands() {
     let (fields, _) = read_fresh(br#"{"b":[["1","2"],["1","x"]],"a":[]}"#);
     let SideField::BadLevels(fault) = fields.unwrap().bid else { panic!("must be bad") };
-    assert_eq!(fault, Fault { error: DecodeError::BadNumber, offset: 21 });
+    assert_eq!(fault, Fault::new(DecodeError::BadNumber, 21));
 }
 
 #[test]
