@@ -2,6 +2,7 @@
 
 use crate::problem::{ConfigError, Place, Problem};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,10 +10,16 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 /// A text and its name.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Source {
     file: Arc<PathBuf>,
     text: Arc<str>,
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("file", &self.file).finish_non_exhaustive()
+    }
 }
 
 impl Source {

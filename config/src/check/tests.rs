@@ -277,8 +277,8 @@ fn strategies_stand_on_cores_without_holes_within_their_limits() {
         "must be positive",
     );
     refused(
-        "levels = 5      ",
-        "levels = 6      ",
+        "\nlevels = 5      ",
+        "\nlevels = 6      ",
         "strategy[1].parameters.levels",
         "shows 5",
         "book.view_levels",
