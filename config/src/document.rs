@@ -27,10 +27,6 @@ impl Source {
         Self { file: Arc::new(file), text: text.into() }
     }
 
-    pub(crate) fn text(&self) -> &str {
-        &self.text
-    }
-
     /// Line and column of a byte offset.
     pub(crate) fn place(&self, offset: usize) -> Place {
         let mut end = offset.min(self.text.len());
@@ -120,7 +116,7 @@ mod tests {
     fn places_count_lines_and_characters_from_one() {
         let source = Source::new("x.toml".into(), "a = 1\n# µ\nµ = 2\n");
         assert_eq!(source.place(0).to_string(), "x.toml:1:1");
-        let offset = source.text().find("2").unwrap();
+        let offset = source.text.find("2").unwrap();
         assert_eq!(source.place(offset).to_string(), "x.toml:3:5");
         assert_eq!(source.place(1_000).to_string(), "x.toml:4:1");
     }
