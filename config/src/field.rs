@@ -408,12 +408,22 @@ pub(crate) fn choice_of<T: Copy>(value: &DeValue<'_>, choices: &[(&'static str, 
     choose(text("one of some words", value, "put it into double quotes")?, choices)
 }
 
-choices!(IdleStrategy:
-    "spin" => IdleStrategy::Spin,
-    "spin-hint" => IdleStrategy::SpinHint,
-    "yield" => IdleStrategy::Yield,
-    "park" => IdleStrategy::Park,
-);
+/// Names of the idle strategies.
+pub(crate) const IDLE_NAMES: [(&str, IdleStrategy); 4] = [
+    ("spin", IdleStrategy::Spin),
+    ("spin-hint", IdleStrategy::SpinHint),
+    ("yield", IdleStrategy::Yield),
+    ("park", IdleStrategy::Park),
+];
+
+impl Field for IdleStrategy {
+    fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
+        choice_of(value, &IDLE_NAMES)
+    }
+    fn write(&self) -> toml::Value {
+        toml::Value::String(self.name().to_owned())
+    }
+}
 
 choices!(StampMode: "all" => StampMode::All, "ends" => StampMode::Ends, "off" => StampMode::Off);
 

@@ -1,6 +1,6 @@
 //! Options of the command line that take the place of keys.
 
-use crate::field::{choose, parse_duration};
+use crate::field::{IDLE_NAMES, choose, parse_duration};
 use crate::problem::{ConfigError, Place, Problem, Wrong};
 use crate::settings::{Address, FeedKind, Pace, Preset, Settings};
 use jiff::civil::Date;
@@ -17,6 +17,8 @@ pub struct Overrides {
     pub pace: Option<String>,
     /// `--topology`: `auto`, `fused`, `split` or `custom`.
     pub topology: Option<String>,
+    /// `--idle`: `spin`, `spin-hint`, `yield` or `park`, on every core.
+    pub idle: Option<String>,
     /// `--duration`: such as `10s`, or `all`: until the feed ends.
     pub duration: Option<String>,
     /// `--seed`
@@ -74,6 +76,13 @@ impl Settings {
                 settings.topology.preset = preset;
             },
         );
+        let idle_of = |text: &str| choose(text, &IDLE_NAMES);
+        applying.read("--idle", "topology.idle", overrides.idle.as_deref(), idle_of, |settings, idle| {
+            settings.topology.idle = idle;
+            for core in &mut settings.topology.core {
+                core.idle = idle;
+            }
+        });
         let duration_of = |text: &str| if text == "all" { Ok(None) } else { parse_duration(text).map(Some) };
         applying.read(
             "--duration",

@@ -59,6 +59,7 @@ mod checks;
 mod reports;
 mod sweep;
 mod recovery;
+pub mod naive;
 
 pub use approved::{ApprovedOrder, Outbound};
 pub use config::{
@@ -143,3 +144,6 @@ impl Egress for Vec<Outbound> {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,8 +63,8 @@ mod context;
 mod counters;
 mod runner;
 mod market_gate;
-mod market_maker;
-mod imbalance_taker;
+pub mod market_maker;
+pub mod imbalance_taker;
 mod parameters;
 #[cfg(test)]
 mod fixture;

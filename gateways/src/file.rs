@@ -49,7 +49,7 @@ pub struct FileSpec {
     pub paths: Vec<PathBuf>,
     /// Bytes of one block, at least [`BLOCK_BYTES_MIN`]. Default 2 MiB.
     pub block_bytes: usize,
-    /// Blocks in circulation, 2–64. Default 4.
+    /// Blocks in circulation, 2–64: the feed keeps one until the next is there. Default 4.
     pub blocks: usize,
 }
 

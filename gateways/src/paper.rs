@@ -35,7 +35,8 @@
 //! - **Crossed.** If at the end of a group the opposite side stands at our price or beyond, we are filled from what is available there, at our price.
 //!
 //! A trade whose aggressor is unknown counts against the side that it touches (at or below the best bid: buyers were hit; at or above the best offer:
-//! sellers), else it fills nobody. Auctions (cross prints) fill nobody. After a resync of an L3 book our orders stand at the back.
+//! sellers), else it fills nobody. Auctions (cross prints, executions that are not
+//! printable) fill nobody. After a resync of an L3 book our orders stand at the back.
 //!
 //! # Refusals
 //! | case | answer |
@@ -60,17 +61,17 @@ mod index;
 mod market;
 mod matching;
 mod message;
-#[cfg(test)]
-mod naive;
 mod resting;
 mod shelf;
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod venue;
 mod wire;
 
-pub use config::{Latency, PaperConfig, PaperConfigError};
-pub use market::{MarketBook, MarketOrder};
 pub use acting::LEVELS_PER_ORDER_MAX;
+pub use config::{Latency, PaperConfig, PaperConfigError};
+pub use market::{MarketBook, MarketOrder, StageBook};
 pub(crate) use message::OrderMessage;
 pub use venue::{PaperCounters, PaperVenue};

@@ -27,13 +27,18 @@
 
 mod backlog;
 mod config;
+mod counters;
 mod merge;
 mod pace;
 #[cfg(test)]
 mod tests;
 
 pub use config::{Pace, SimulationConfig, SimulationError};
-pub use merge::{Simulation, SimulationCounters, SourceIds};
+pub use counters::{SimulationCounters, SourceIds};
+pub use merge::Simulation;
 
 #[expect(unused_imports, reason = "named by the documentation above")]
-use {crate::feed::MarketFeed, spinward_engine::pipeline::{Driver, Next}};
+use {
+    crate::feed::MarketFeed,
+    spinward_engine::pipeline::{Driver, Next},
+};

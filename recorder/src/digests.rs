@@ -238,6 +238,33 @@ pub enum Comparison {
     NothingInCommon,
 }
 
+impl std::fmt::Display for Comparison {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Equal { checkpoints, last_frame } => {
+                write!(f, "equal at {checkpoints} checkpoints, up to frame {last_frame}")
+            }
+            Self::Diverged(at) => write!(
+                f,
+                "{} differ at frame {} (equal up to frame {}): recorded {:016x} of {} records, now {:016x} of {}",
+                at.stage.name(),
+                at.frame,
+                at.after_frame,
+                at.left.value,
+                at.left.records,
+                at.right.value,
+                at.right.records
+            ),
+            Self::Incomplete { checkpoints, frame, is_missing_left } => write!(
+                f,
+                "equal at {checkpoints} checkpoints, but only the {} has one at frame {frame}",
+                if *is_missing_left { "replay" } else { "recording" }
+            ),
+            Self::NothingInCommon => f.write_str("not one checkpoint in common: nothing was compared"),
+        }
+    }
+}
+
 /// Where two sessions part.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Divergence {

@@ -225,3 +225,6 @@ fn write_line(
             IntervalLogWriterError::SerializeError(error) => io::Error::other(error),
         })
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,10 +14,14 @@ mod segment;
 mod preparer;
 mod appender;
 mod reader;
+mod list;
 mod journal;
+mod follow;
 mod digests;
 mod audit;
 mod latency;
+mod tap;
+mod replay;
 mod manifest;
 mod session;
 
@@ -27,10 +31,12 @@ pub use digests::{
     Checkpoint, Comparison, DigestSnapshot, DigestValue, Divergence, Stage, StageDigests, compare,
 };
 pub use error::{AppendError, JournalError};
+pub use follow::{Followed, JournalFollower};
 pub use format::{
     FORMAT_VERSION, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, RECORD_PAYLOAD_BYTES_MAX, SEGMENT_BYTES_MAX,
     SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES,
 };
+pub use list::{SegmentInfo, segments};
 pub use journal::{FrameRef, JournalReader, JournalWriter, Verification, verify};
 pub use latency::{
     LATENCY_DIGITS, LATENCY_NS_MAX, LATENCY_NS_MIN, LatencyHistograms, LatencyLog, LatencySummary,
@@ -38,4 +44,9 @@ pub use latency::{
 pub use manifest::{Ended, Host, MANIFEST_FORMAT, Manifest, ManifestError, fingerprint};
 pub use preparer::{JournalConfig, Preparer, PreparerCounters};
 pub use reader::{Cut, CutCause};
+pub use replay::{JournalDriver, ReplayEnd};
 pub use session::{SESSION_NAME_MAX, SessionError, SessionFolder, rfc3339};
+pub use tap::{
+    CHECKPOINT_FRAMES, JournalSink, LATENCY_STAGES, LatencyCollector, LatencyTap, SessionTap, TapOutcome,
+    latency_exchange,
+};

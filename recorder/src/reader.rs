@@ -39,6 +39,24 @@ pub struct Cut {
     pub cause: CutCause,
 }
 
+impl std::fmt::Display for Cut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let why = match self.cause {
+            CutCause::Torn => "a record that was not written whole",
+            CutCause::LostPages => "pages that never reached the disk",
+            CutCause::ShortFile => "the file is shorter than it was made",
+        };
+        write!(
+            f,
+            "{} from offset {}: {why}; {} bytes lost, last whole record {}",
+            self.path.display(),
+            self.offset,
+            self.bytes,
+            self.last_sequence
+        )
+    }
+}
+
 /// The segments of a folder, by number. Other files are not looked at.
 pub(crate) fn segments_of(folder: &Path) -> Result<Vec<(u64, PathBuf)>, JournalError> {
     let failed = |error| JournalError::io("list", folder, error);
@@ -104,8 +122,26 @@ enum Follower {
     Elsewhere(PathBuf),
     /// A segment without a header, and others in use behind it.
     Headless(PathBuf),
-    /// Only segments that were prepared and never used (the first one's path), or none.
-    Nothing(Option<PathBuf>),
+    /// Only segments without a header, as prepared ones are: the first one, with what it holds. Or none.
+    Nothing(Option<(PathBuf, Stray)>),
+}
+
+/// Bytes in a segment without a header.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stray {
+    /// Offset behind the last byte that is not zero; 0 for a segment as prepared.
+    bytes: usize,
+}
+
+impl Stray {
+    fn of(bytes: &[u8]) -> Self {
+        Self { bytes: bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1) }
+    }
+
+    /// Records without their header: its page was lost. Only header words: killed while the header was stored.
+    fn cause(self) -> CutCause {
+        if self.bytes > SEGMENT_HEADER_BYTES { CutCause::LostPages } else { CutCause::Torn }
+    }
 }
 
 /// What the segments behind one are.
@@ -234,7 +270,7 @@ impl RecordReader {
                 return Err(corrupt(&path, 0, "its header is gone".to_owned(), self.last_sequence));
             }
             Follower::Elsewhere(_) | Follower::Headless(_) => return Err(self.corrupt(at, self.broken(what))),
-            Follower::Nothing(_) => {
+            Follower::Nothing(next) => {
                 if let Some(behind) = self.record_behind(at) {
                     if !self.is_lost_page(at)? {
                         let what = format!("{}; a whole record follows at byte {behind}", self.broken(what));
@@ -245,6 +281,8 @@ impl RecordReader {
                     self.cut_at(at, CutCause::ShortFile);
                 } else if nonzero(&self.open.bytes, at, self.open.bytes.len()).is_some() {
                     self.cut_at(at, CutCause::Torn);
+                } else if let Some((path, stray)) = next.filter(|(_, stray)| stray.bytes > 0) {
+                    self.cut_before(path, stray.bytes, stray.cause());
                 } else {
                     self.end = Some(End::Clean(false));
                 }
@@ -283,10 +321,12 @@ impl RecordReader {
                 if self.behind(self.open.index)? == Behind::Sealed {
                     return Err(corrupt(&path, 0, "its header is gone".to_owned(), self.last_sequence));
                 }
-                self.cut_before(path);
+                self.cut_before(path, 0, CutCause::LostPages);
             }
             // It was taken into use before this one was sealed: its header never came to the disk.
-            Follower::Nothing(Some(path)) => self.cut_before(path),
+            Follower::Nothing(Some((path, stray))) => {
+                self.cut_before(path, stray.bytes, CutCause::LostPages);
+            }
             Follower::Nothing(None) => return Err(self.missing()),
         }
         Ok(())
@@ -323,9 +363,9 @@ impl RecordReader {
         self.end = Some(End::Cut(Cut { path, offset: at as u64, bytes: lost as u64, last_sequence, cause }));
     }
 
-    fn cut_before(&mut self, path: PathBuf) {
-        let (cause, last_sequence) = (CutCause::LostPages, self.last_sequence);
-        self.end = Some(End::Cut(Cut { path, offset: 0, bytes: 0, last_sequence, cause }));
+    fn cut_before(&mut self, path: PathBuf, bytes: usize, cause: CutCause) {
+        let last_sequence = self.last_sequence;
+        self.end = Some(End::Cut(Cut { path, offset: 0, bytes: bytes as u64, last_sequence, cause }));
     }
 
     /// A whole record of a later number somewhere behind `at`.
@@ -392,11 +432,12 @@ impl RecordReader {
             }
             Loaded::Used(open) => Ok(Follower::Elsewhere(open.path)),
             Loaded::Unused(path, bytes) => {
+                let stray = Stray::of(&bytes);
                 self.spare = bytes;
                 if self.behind(index)? != Behind::Unused {
                     return Ok(Follower::Headless(path));
                 }
-                Ok(Follower::Nothing(Some(path)))
+                Ok(Follower::Nothing(Some((path, stray))))
             }
         }
     }
@@ -411,18 +452,14 @@ impl RecordReader {
                 self.begin(open);
             }
             Loaded::Unused(path, bytes) => {
-                let is_short = bytes.len() < SEGMENT_HEADER_BYTES;
-                self.open.bytes = bytes;
-                if self.behind(0)? != Behind::Unused
-                    || self.open.bytes.len() > SEGMENT_HEADER_BYTES
-                        && word(&self.open.bytes, SEGMENT_HEADER_BYTES) != 0
-                {
+                if self.behind(0)? != Behind::Unused {
                     return Err(corrupt(&path, 0, "its header is gone".to_owned(), 0));
                 }
-                if is_short {
-                    self.cut_at(0, CutCause::ShortFile);
-                } else if nonzero(&self.open.bytes, 0, self.open.bytes.len()).is_some() {
-                    self.cut_at(0, CutCause::Torn);
+                let stray = Stray::of(&bytes);
+                if bytes.len() < SEGMENT_HEADER_BYTES {
+                    self.cut_before(path, stray.bytes, CutCause::ShortFile);
+                } else if stray.bytes > 0 {
+                    self.cut_before(path, stray.bytes, stray.cause());
                 } else {
                     self.end = Some(End::Clean(false));
                 }

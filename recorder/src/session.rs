@@ -189,3 +189,6 @@ impl SessionFolder {
 pub fn rfc3339(time: Nanos) -> String {
     Timestamp::from_nanosecond(i128::from(time.get())).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
 }
+
+#[cfg(test)]
+mod tests;

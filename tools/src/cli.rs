@@ -50,6 +50,9 @@ pub(crate) struct RunArgs {
     /// Market data: `synthetic`, `itch50:FILE` or `binance:FILE[,FILE…]` (plain or gzip).
     #[arg(long, value_name = "FEED")]
     pub(crate) feed: Option<String>,
+    /// Date of an ITCH file (YYYY-MM-DD, New York), for times since the epoch.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) date: Option<String>,
     /// Simulated time against the clock: `realtime`, `xN` (N times faster) or `max` (as fast as the pipeline goes).
     #[arg(long, value_name = "PACE")]
     pub(crate) pace: Option<String>,

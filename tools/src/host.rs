@@ -3,7 +3,7 @@
 use spinward_engine::pipeline::HostCores;
 
 /// The cores this process may use, and which of them are isolated.
-pub fn cores() -> HostCores {
+pub(crate) fn cores() -> HostCores {
     let allowed = match rustix::thread::sched_getaffinity(None) {
         Ok(set) => (0..rustix::thread::CpuSet::MAX_CPU).filter(|&core| set.is_set(core)).collect(),
         Err(_) => vec![0],

@@ -1,2 +1,5 @@
 //! The `spinward` binary.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    spinward::App::new().main()
+}

@@ -11,7 +11,11 @@ fn root() -> PathBuf {
 fn dependencies(folder: &str, table: &str) -> BTreeSet<String> {
     let manifest = std::fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
     let manifest: toml::Table = manifest.parse().unwrap();
-    manifest.get(table).and_then(toml::Value::as_table).map(|t| t.keys().cloned().collect()).unwrap_or_default()
+    manifest
+        .get(table)
+        .and_then(toml::Value::as_table)
+        .map(|t| t.keys().cloned().collect())
+        .unwrap_or_default()
 }
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -36,8 +40,10 @@ fn each_crate_imports_only_the_crates_that_the_architecture_allows() {
         ("tools", &["spinward-config", "spinward-engine", "spinward-gateways", "spinward-recorder"]),
     ]);
     for (folder, allowed) in allowed {
-        let ours: Vec<String> =
-            dependencies(folder, "dependencies").into_iter().filter(|name| name.starts_with("spinward")).collect();
+        let ours: Vec<String> = dependencies(folder, "dependencies")
+            .into_iter()
+            .filter(|name| name.starts_with("spinward"))
+            .collect();
         for name in &ours {
             assert!(allowed.contains(&name.as_str()), "{folder} must not import {name}");
         }
@@ -100,10 +106,9 @@ fn unsafe_code_stands_only_in_the_two_named_modules() {
         for file in files {
             let name = file.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
             let text = std::fs::read_to_string(&file).unwrap();
-            let has_unsafe = text
-                .lines()
-                .map(|line| line.split("//").next().unwrap_or(""))
-                .any(|code| code.contains("unsafe {") || code.contains("unsafe impl") || code.contains("unsafe fn"));
+            let has_unsafe = text.lines().map(|line| line.split("//").next().unwrap_or("")).any(|code| {
+                code.contains("unsafe {") || code.contains("unsafe impl") || code.contains("unsafe fn")
+            });
             assert!(!has_unsafe || allowed.contains(&name.as_str()), "{name} has unsafe code");
         }
     }

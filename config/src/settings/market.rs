@@ -88,6 +88,17 @@ pub struct FeedSettings {
     pub binance: BinanceSettings,
 }
 
+/// As on the command line.
+impl std::fmt::Display for FeedSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.kind.name())?;
+        for (index, file) in self.files.iter().enumerate() {
+            write!(f, "{}{}", if index == 0 { ':' } else { ',' }, file.display())?;
+        }
+        Ok(())
+    }
+}
+
 impl Section for FeedSettings {
     fn visit(&mut self, visitor: &mut Visitor<'_, '_>) {
         visitor.key("kind", &mut self.kind);

@@ -59,7 +59,8 @@ impl Chunk {
 
     #[inline]
     fn rows(&self) -> &[Row] {
-        self.rows.get(..self.count as usize).unwrap_or(&[])
+        // in bounds: held at the length
+        &self.rows[..(self.count as usize).min(ROWS)]
     }
 }
 
@@ -110,6 +111,19 @@ fn rank(side: Side, price: Price) -> i64 {
         Side::Buy => price.nanos(),
         Side::Sell => !price.nanos(),
     }
+}
+
+/// Writes the last `N` rows, the last one first, and sums their quantities; `None` if there are fewer.
+#[inline(always)]
+fn copy_exactly<const N: usize>(rows: &[Row], to: &mut [Level; VIEW_LEVELS_MAX]) -> Option<i64> {
+    let (rows, to) = (rows.last_chunk::<N>()?, to.first_chunk_mut::<N>()?);
+    let mut depth = 0;
+    for (slot, row) in to.iter_mut().zip(rows.iter().rev()) {
+        *slot = row.level;
+        // at most 10 levels of at most 2^58: below 2^62
+        depth += row.level.qty.lots();
+    }
+    Some(depth)
 }
 
 pub(super) struct LevelPool {
@@ -388,25 +402,48 @@ impl LevelPool {
     }
 
     /// Writes the best levels, at most `limit` of them, and says what lies on top.
-    #[inline]
+    #[inline(always)]
     pub(super) fn copy_best(&self, ladder: &Ladder, limit: usize, to: &mut [Level; VIEW_LEVELS_MAX]) -> Top {
-        let mut top = Top { count: 0, depth: 0, price: Price::ZERO, qty: Qty::ZERO };
-        let Some(best) = self.best(ladder) else { return top };
-        (top.price, top.qty) = (best.price, best.qty);
-        let mut room = to.iter_mut().take(limit);
-        let mut id = ladder.best;
-        while id != NONE {
-            let chunk = self.chunk(id);
-            for row in chunk.rows().iter().rev() {
-                let Some(slot) = room.next() else { return top };
-                *slot = row.level;
-                top.count += 1;
-                // at most 10 levels of at most 2^58: below 2^62
-                top.depth += row.level.qty.lots();
-            }
-            id = chunk.worse;
+        if ladder.is_empty() {
+            return Top { count: 0, depth: 0, price: Price::ZERO, qty: Qty::ZERO };
         }
-        top
+        let chunk = self.chunk(ladder.best);
+        let rows = chunk.rows();
+        // The usual cases, the default or the largest view from a first chunk with enough rows, in straight code.
+        let depth = match limit {
+            5 => copy_exactly::<5>(rows, to),
+            VIEW_LEVELS_MAX => copy_exactly::<VIEW_LEVELS_MAX>(rows, to),
+            _ => None,
+        };
+        let (count, depth) = match depth {
+            Some(depth) => (limit as u32, depth),
+            None => self.copy_across(chunk, limit, to),
+        };
+        let best = rows.last().map_or(Row::VACANT.level, |row| row.level);
+        Top { count, depth, price: best.price, qty: best.qty }
+    }
+
+    /// The same over several chunks, or fewer levels than asked for. Count and depth.
+    fn copy_across<'a>(
+        &'a self,
+        mut chunk: &'a Chunk,
+        limit: usize,
+        to: &mut [Level; VIEW_LEVELS_MAX],
+    ) -> (u32, i64) {
+        let (mut count, mut depth) = (0, 0);
+        loop {
+            let room = to.get_mut(count..limit).unwrap_or_default();
+            for (slot, row) in room.iter_mut().zip(chunk.rows().iter().rev()) {
+                *slot = row.level;
+                count += 1;
+                // at most 10 levels of at most 2^58: below 2^62
+                depth += row.level.qty.lots();
+            }
+            if count == limit || chunk.worse == NONE {
+                return (count as u32, depth);
+            }
+            chunk = self.chunk(chunk.worse);
+        }
     }
 
     /// The rows of a side, best first.

@@ -269,12 +269,11 @@ impl NaiveBookStage {
         }
         let taken = event.qty.min(order.qty);
         let sign = -order.side.sign();
-        match event.kind() {
-            EventKind::OrderExecute => book.trades.add(order.price, taken, Some(sign)),
-            EventKind::OrderExecuteAt if event.has(Event::PRINTABLE) => {
-                book.trades.add(event.price, taken, Some(sign));
-            }
-            _ => {}
+        if event.kind() == EventKind::OrderExecute {
+            book.trades.add(order.price, taken, Some(sign));
+        }
+        if event.kind() == EventKind::OrderExecuteAt && event.has(Event::PRINTABLE) {
+            book.trades.add(event.price, taken, Some(sign));
         }
         book.take(order, taken);
         self.touch(event.instrument);

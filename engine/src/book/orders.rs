@@ -125,23 +125,23 @@ impl OrderIndex {
         (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize
     }
 
-    /// The slot of this number. Slot numbers come from this table only and are below its length, a power of two.
+    /// The slot of this number.
     #[inline]
     pub(super) fn slot(&self, slot: u32) -> &OrderSlot {
-        // in bounds: mask is the length − 1
-        &self.slots[slot as usize & self.mask]
+        // in bounds: slot numbers come from `probe`, below the length, which never changes
+        &self.slots[slot as usize]
     }
 
     #[inline]
     pub(super) fn slot_mut(&mut self, slot: u32) -> &mut OrderSlot {
-        // in bounds: mask is the length − 1
-        &mut self.slots[slot as usize & self.mask]
+        // in bounds: slot numbers come from `probe`, below the length, which never changes
+        &mut self.slots[slot as usize]
     }
 
     #[inline]
     pub(super) fn arrival(&self, slot: u32) -> u64 {
         // in bounds: as long as the slots
-        self.arrivals[slot as usize & self.mask]
+        self.arrivals[slot as usize]
     }
 
     /// The slot of an order.
@@ -155,8 +155,8 @@ impl OrderIndex {
     pub(super) fn probe(&self, instrument: u32, reference: u64) -> Result<u32, u32> {
         let mut at = self.home(instrument, reference);
         loop {
-            // in bounds: `at` is masked
-            let slot = &self.slots[at & self.mask];
+            // in bounds: `home` shifts down to the length, the next line masks
+            let slot = &self.slots[at];
             if slot.is(instrument, reference) {
                 return Ok(at as u32);
             }
@@ -175,7 +175,7 @@ impl OrderIndex {
         }
         *self.slot_mut(at) = order;
         // in bounds: as long as the slots
-        self.arrivals[at as usize & self.mask] = arrival;
+        self.arrivals[at as usize] = arrival;
         self.live += 1;
     }
 
@@ -183,7 +183,7 @@ impl OrderIndex {
     /// or last of its queue, with its new slot, to mend the level's ends.
     #[inline]
     pub(super) fn remove(&mut self, at: u32, moved: impl FnMut(&OrderSlot, u32)) {
-        let OrderSlot { ahead, behind, .. } = *self.slot(at);
+        let (ahead, behind) = (self.slot(at).ahead, self.slot(at).behind);
         if ahead != NONE {
             self.slot_mut(ahead).behind = behind;
         }
@@ -200,6 +200,8 @@ impl OrderIndex {
         }
     }
 
+    /// Out of line: one removal in some ten needs it.
+    #[inline(never)]
     fn shift_back(&mut self, at: usize, mut moved: impl FnMut(&OrderSlot, u32)) {
         let mask = self.mask;
         let (mut hole, mut from) = (at & mask, at & mask);
@@ -233,7 +235,7 @@ impl OrderIndex {
     /// Reads the cache line at which the search for this order begins.
     #[inline]
     pub(super) fn touch(&self, instrument: u32, reference: u64) -> OrderSlot {
-        // in bounds: masked
-        self.slots[self.home(instrument, reference) & self.mask]
+        // in bounds: `home` shifts down to the length
+        self.slots[self.home(instrument, reference)]
     }
 }

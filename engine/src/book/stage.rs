@@ -241,7 +241,7 @@ impl BookStage {
     /// Takes `qty` (at most what rests) from an order; removes it if that is all.
     #[inline]
     fn take(&mut self, id: u32, slot: u32, qty: i64) {
-        let order = *self.orders.slot(slot);
+        let order = self.orders.slot(slot);
         let side = order.side();
         // in bounds: addressed
         let ladder = self.heads[id as usize].ladder_mut(side);
@@ -254,13 +254,14 @@ impl BookStage {
             return;
         }
         row.level.orders = row.level.orders.saturating_sub(1);
-        if order.ahead == NONE {
-            row.front = order.behind;
+        let (ahead, behind) = (order.ahead, order.behind);
+        if ahead == NONE {
+            row.front = behind;
         }
-        if order.behind == NONE {
-            row.back = order.ahead;
+        if behind == NONE {
+            row.back = ahead;
         }
-        if order.ahead == NONE && order.behind == NONE {
+        if ahead == NONE && behind == NONE {
             self.levels.remove(ladder, place);
             self.counters.levels.set(self.levels.live() as i64);
         }
@@ -295,7 +296,7 @@ impl BookStage {
         {
             self.touch(id);
             if is_trade {
-                let order = *self.orders.slot(slot);
+                let order = self.orders.slot(slot);
                 let sign = order.side().opposite().sign() as i8;
                 let price = at.unwrap_or(order.price);
                 self.head_mut(id).on_trade(price, Qty::from_lots(qty), Some(sign));
@@ -326,10 +327,11 @@ impl BookStage {
             return;
         }
         self.touch(id);
-        let order = *self.orders.slot(slot);
-        self.take(id, slot, order.qty());
+        let order = self.orders.slot(slot);
+        let (side, all) = (order.side(), order.qty());
+        self.take(id, slot, all);
         // Under a live reference it counts as a duplicate, and only the old order is gone.
-        let _ = self.join(id, event.b, order.side(), event);
+        let _ = self.join(id, event.b, side, event);
     }
 
     #[inline]

@@ -67,9 +67,10 @@ pub(super) fn order_flow(before: &Bbo, after: &Bbo) -> i64 {
 #[inline]
 fn improvement(before: (i64, Qty), after: (i64, Qty)) -> i64 {
     let (old, new) = (before.1.lots(), after.1.lots());
-    // A side without quantity contributes 0 whichever way its price is compared, so only the other term has to be kept.
-    let gained = if old == 0 || after.0 >= before.0 { new } else { 0 };
-    let lost = if new == 0 || after.0 <= before.0 { old } else { 0 };
+    // A side without quantity contributes 0 whichever way its price is compared, so only the other term has to be kept. Masks, not branches: nobody
+    // can predict a best price.
+    let gained = new & -i64::from((old == 0) | (after.0 >= before.0));
+    let lost = old & -i64::from((new == 0) | (after.0 <= before.0));
     gained - lost
 }
 

@@ -25,7 +25,7 @@ use crate::book::BookOutput;
 use crate::normalizer::Payload;
 use crate::risk::VerdictBatch;
 use crate::strategy::IntentBatch;
-use crate::words::{Event, Ticks};
+use crate::words::{Event, Ticks, TradingState};
 use disruptor::{
     BusySpin, EventPoller, MultiConsumerBarrier, Polling, Producer, SingleConsumerBarrier, SingleProducer,
     SingleProducerBarrier, build_single_producer,
@@ -110,10 +110,12 @@ pub struct StrategyLane {
 }
 
 /// What risk writes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct RiskLane {
     /// When.
     pub stamp: StageStamp,
+    /// The trading state after the event.
+    pub state: TradingState,
     /// What.
     pub batch: VerdictBatch,
 }
@@ -157,7 +159,11 @@ impl Slot {
                 payload: Payload::default(),
             },
             book: Lane::new(BookLane { stamp: StageStamp::default(), output: BookOutput::vacant() }),
-            risk: Lane::new(RiskLane::default()),
+            risk: Lane::new(RiskLane {
+                stamp: StageStamp::default(),
+                state: TradingState::Normal,
+                batch: VerdictBatch::new(),
+            }),
             strategies: (0..strategy_cores).map(|_| Lane::new(StrategyLane::default())).collect(),
             _odd: [0; 8],
         }

@@ -222,6 +222,7 @@ impl Agent for RiskAgent {
                     &mut lane.batch,
                     egress,
                 );
+                lane.state = risk.state();
                 lane.stamp = StageStamp { start, done: core.end() };
                 if head.event.has(Event::END_OF_FRAME) {
                     progress.set_done(head.event.frame);

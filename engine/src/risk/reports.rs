@@ -118,6 +118,7 @@ impl Risk {
             state: OrderState::Open,
             queued: false,
             under_way: 0,
+            cell: self.cell(old.tradable as usize, report.new_order.strategy()) as u32,
             ..*old
         };
         self.open(order, now);

@@ -242,6 +242,7 @@ impl Context<'_> {
             post_only: request.post_only,
             reduce_only: request.reduce_only,
             acknowledged: false,
+            recovered: false,
             change: Change::None,
         });
         if !entered {

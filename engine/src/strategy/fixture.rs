@@ -92,7 +92,11 @@ pub(super) fn report(intent: &Intent, kind: ReportKind) -> Report {
         qty: intent.qty,
         leaves: match kind {
             ReportKind::Accepted | ReportKind::Replaced => intent.qty,
-            _ => Qty::ZERO,
+            ReportKind::Rejected
+            | ReportKind::Filled
+            | ReportKind::Cancelled
+            | ReportKind::CancelRejected
+            | ReportKind::ReplaceRejected => Qty::ZERO,
         },
         instrument: intent.instrument,
         kind_number: kind as u8,
@@ -100,7 +104,7 @@ pub(super) fn report(intent: &Intent, kind: ReportKind) -> Report {
         code_number: match kind {
             ReportKind::Rejected | ReportKind::ReplaceRejected => RejectCode::WouldMatch as u16,
             ReportKind::CancelRejected => RejectCode::TooLate as u16,
-            _ => 0,
+            ReportKind::Accepted | ReportKind::Filled | ReportKind::Cancelled | ReportKind::Replaced => 0,
         },
         ..Report::default()
     }
@@ -206,4 +210,18 @@ impl Rig {
 /// The intent of that side.
 pub(super) fn of_side(intents: &[Intent], side: Side) -> Option<Intent> {
     intents.iter().find(|intent| intent.side() == Some(side)).copied()
+}
+
+/// Numbers out of a seed (Steele, Lea & Flood 2014, SplitMix64).
+pub(super) struct Random(pub(super) u64);
+
+impl Random {
+    /// From 0 to below `end`.
+    pub(super) fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((mixed ^ (mixed >> 31)) % end as u64) as usize
+    }
 }

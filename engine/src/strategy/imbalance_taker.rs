@@ -134,7 +134,7 @@ impl ImbalanceTaker {
         self.markets.binary_search_by_key(&instrument, |market| market.instrument).ok()
     }
 
-    fn decide(&mut self, context: &mut Context<'_>, place: usize, view: &BookView) {
+    fn decide(&mut self, context: &mut Context<'_>, place: usize, view: &BookView, is_fresh: bool) {
         let Some(market) = self.markets.get_mut(place) else { return };
         let position = context.position(market.instrument).lots();
         let now = context.now();
@@ -150,9 +150,11 @@ impl ImbalanceTaker {
             Some(since) if self.parameters.wants_out(position, now.since(since), self.holding_time, view) => {
                 self.parameters.exit(position, view)
             }
-            Some(_) | None => {
-                self.parameters.entry(context, position, view).filter(|_| now >= market.cool_until)
+            // A signal is worth something at the moment it comes, not at a timer tick a second later.
+            Some(_) | None if is_fresh && now >= market.cool_until => {
+                self.parameters.entry(context, position, view)
             }
+            Some(_) | None => None,
         };
         // One order at a time: what is on its way may still fill.
         if let Some(request) = request
@@ -163,11 +165,11 @@ impl ImbalanceTaker {
         }
     }
 
-    /// Decides by the last view.
+    /// Decides by the last view whether to leave.
     fn catch_up(&mut self, context: &mut Context<'_>, place: usize) {
         let Some(market) = self.markets.get(place) else { return };
         if let Some(view) = context.book(market.instrument).copied() {
-            self.decide(context, place, &view);
+            self.decide(context, place, &view, false);
         }
     }
 }
@@ -175,10 +177,9 @@ impl ImbalanceTaker {
 impl ImbalanceTakerParameters {
     /// Whether a position held for so long should be closed.
     fn wants_out(&self, position: i64, held: Nanos, holding_time: Nanos, view: &BookView) -> bool {
-        let sums = self.sums(view);
-        // In favour of the position at most `exit`: sign·(B − A)·10⁶ ≤ exit·(B + A).
-        let in_favour = (sums.0 - sums.1) * i128::from(position.signum()) * 1_000_000;
-        held >= holding_time || in_favour <= i128::from(self.exit_imbalance_ppm) * (sums.0 + sums.1)
+        let (lean, sum) = self.lean(view);
+        let in_favour = lean * i128::from(position.signum());
+        held >= holding_time || in_favour <= i128::from(self.exit_imbalance_ppm) * sum
     }
 
     /// Closes the whole position against the opposite best price.
@@ -192,10 +193,8 @@ impl ImbalanceTakerParameters {
 
     /// Enters, or adds, if imbalance is strong, the spread narrow and the position limit leaves room.
     fn entry(&self, context: &Context<'_>, position: i64, view: &BookView) -> Option<OrderRequest> {
-        let sums = self.sums(view);
-        // |sums| < 10·2^63, times 10⁶: below 2^87.
-        let lean = (sums.0 - sums.1) * 1_000_000;
-        if sums.0 + sums.1 == 0 || lean.abs() < i128::from(self.entry_imbalance_ppm) * (sums.0 + sums.1) {
+        let (lean, sum) = self.lean(view);
+        if sum == 0 || lean.abs() < i128::from(self.entry_imbalance_ppm) * sum {
             return None;
         }
         let side = if lean > 0 { Side::Buy } else { Side::Sell };
@@ -209,13 +208,14 @@ impl ImbalanceTakerParameters {
         if qty > 0 { take(side, Qty::from_lots(qty), view) } else { None }
     }
 
-    /// Bid and ask quantity of the best levels.
-    fn sums(&self, view: &BookView) -> (i128, i128) {
+    /// Difference and sum of the bid and ask quantities over the best levels, the difference times 10⁶.
+    fn lean(&self, view: &BookView) -> (i128, i128) {
         let sum = |levels: &[Level]| {
             let best = levels.iter().take(usize::from(self.levels));
-            best.map(|level| i128::from(level.qty.lots())).sum()
+            best.fold(0i64, |sum, level| sum.saturating_add(level.qty.lots()))
         };
-        (sum(view.bids()), sum(view.asks()))
+        let (bids, asks) = (i128::from(sum(view.bids())), i128::from(sum(view.asks())));
+        ((bids - asks) * 1_000_000, bids + asks)
     }
 }
 
@@ -255,7 +255,7 @@ impl Strategy for ImbalanceTaker {
         if let Some(market) = self.markets.get_mut(place) {
             market.gate.on_view(view);
         }
-        self.decide(context, place, view);
+        self.decide(context, place, view, true);
     }
 
     fn on_report(&mut self, context: &mut Context<'_>, report: &Report) {

@@ -130,6 +130,15 @@ struct Quote {
     qty: Qty,
 }
 
+/// Where both sides should stand, and how far from it they may.
+#[derive(Clone, Copy, Default, Debug)]
+struct Targets {
+    /// Bid, ask.
+    sides: [Option<Quote>; 2],
+    /// In units of 1e-9.
+    threshold: u64,
+}
+
 impl MarketMaker {
     /// Checks the parameters.
     ///
@@ -145,68 +154,61 @@ impl MarketMaker {
         })
     }
 
-    /// The quote of a side; `None` if it should not stand.
-    fn target(&self, side: Side, view: &BookView, position: Qty, ticks: &TickTable) -> Option<Quote> {
-        let (best_bid, best_ask) = (view.best_bid()?, view.best_ask()?);
-        let room = self.parameters.position_limit.saturating_sub(position.lots().saturating_mul(side.sign()));
-        let qty = self.parameters.quote_qty.min(room);
-        if qty <= 0 {
-            return None;
-        }
-        let micro = i128::from(view.statistics.microprice.nanos());
-        let tick = i128::from(ticks.tick_at(view.statistics.microprice).nanos());
-        // Parameters are at most 10⁹ and 10⁶, the rest i64: every product is below 2^114.
-        let skew = i128::from(position.lots()) * i128::from(self.parameters.skew_milliticks_per_lot) * tick;
-        let reservation = micro - round_div(skew, 1_000);
-        let by_ticks = i128::from(self.parameters.half_spread_ticks) * tick;
-        let by_part = round_div(i128::from(self.parameters.half_spread_ppm) * micro.abs(), 1_000_000);
+    /// Where both sides should stand; a side without a quote should not.
+    fn targets(&self, view: &BookView, position: Qty, ticks: &TickTable) -> Option<Targets> {
+        let (best_bid, best_ask) = (view.best_bid()?.price, view.best_ask()?.price);
+        let micro = view.statistics.microprice;
+        let tick = ticks.tick_at(micro).nanos();
+        // Parameters are at most 10⁹: no product of two with one i64 comes near the range of i128.
+        let lots_shift = position.lots().saturating_mul(self.parameters.skew_milliticks_per_lot);
+        let reservation = micro.nanos().saturating_sub(scaled(lots_shift, tick, 1_000));
+        let by_ticks = self.parameters.half_spread_ticks.saturating_mul(tick);
+        let by_part = scaled(self.parameters.half_spread_ppm, micro.nanos().saturating_abs(), 1_000_000);
         let half_spread = by_ticks.max(by_part);
         let one = Price::from_nanos(1);
-        let price = match side {
-            Side::Buy => ticks
-                .floor(to_price(reservation - half_spread))
-                .min(ticks.floor(best_ask.price.saturating_sub(one))),
-            Side::Sell => ticks
-                .ceil(to_price(reservation + half_spread))
-                .max(ticks.ceil(best_bid.price.saturating_add(one))),
+        let bid =
+            Price::from_nanos(reservation.saturating_sub(half_spread)).min(best_ask.saturating_sub(one));
+        let ask =
+            Price::from_nanos(reservation.saturating_add(half_spread)).max(best_bid.saturating_add(one));
+        let quote = |side: Side, price| {
+            let room =
+                self.parameters.position_limit.saturating_sub(position.lots().saturating_mul(side.sign()));
+            let qty = Qty::from_lots(self.parameters.quote_qty.min(room));
+            (qty > Qty::ZERO).then_some(Quote { price, qty })
         };
-        Some(Quote { price, qty: Qty::from_lots(qty) })
+        let sides = [quote(Side::Buy, ticks.floor(bid)), quote(Side::Sell, ticks.ceil(ask))];
+        let threshold = tick.saturating_mul(self.parameters.requote_threshold_ticks).unsigned_abs();
+        Some(Targets { sides, threshold })
     }
 
     /// Brings one market to where it should be, as far as that may be done now.
     fn steer(&mut self, context: &mut Context<'_>, place: usize, view: Option<&BookView>) {
         let Some(market) = self.markets.get(place) else { return };
-        let (instrument, is_open, mut sides) = (market.instrument, market.gate.is_open(), market.sides);
-        let position = context.position(instrument);
+        let (instrument, is_open, mut states) = (market.instrument, market.gate.is_open(), market.sides);
+        let targets = view.filter(|_| is_open).and_then(|view| {
+            let terms = context.instrument(instrument)?.terms.as_ref()?;
+            self.targets(view, context.position(instrument), &terms.ticks)
+        });
+        let Targets { sides, threshold } = targets.unwrap_or_default();
         let mut settled = true;
-        for (side, state) in [Side::Buy, Side::Sell].into_iter().zip(&mut sides) {
-            let target = match view {
-                Some(view) if is_open => context
-                    .instrument(instrument)
-                    .and_then(|instrument| instrument.terms.as_ref())
-                    .and_then(|terms| {
-                        let tick = terms.ticks.tick_at(view.statistics.microprice);
-                        self.target(side, view, position, &terms.ticks).map(|quote| (quote, tick))
-                    }),
-                Some(_) | None => None,
-            };
-            settled &= self.steer_side(context, instrument, side, state, target);
+        for ((side, state), quote) in [Side::Buy, Side::Sell].into_iter().zip(&mut states).zip(sides) {
+            settled &= self.steer_side(context, (instrument, side), state, quote, threshold);
         }
         if let Some(market) = self.markets.get_mut(place) {
-            market.sides = sides;
+            market.sides = states;
             // A closed gate opens without a change of the best prices.
             market.settled = settled && is_open;
         }
     }
 
-    /// One side; `target` with the tick that holds there. True if nothing is left to be done.
+    /// One side. True if nothing is left to be done.
     fn steer_side(
         &self,
         context: &mut Context<'_>,
-        instrument: InstrumentId,
-        side: Side,
+        (instrument, side): (InstrumentId, Side),
         state: &mut SideState,
-        target: Option<(Quote, Price)>,
+        target: Option<Quote>,
+        threshold: u64,
     ) -> bool {
         let mut of_side = context.orders_of(instrument).filter(|order| order.side == side).copied();
         let standing = of_side.next();
@@ -223,7 +225,7 @@ impl MarketMaker {
                 withdraw(context, state, &order);
                 false
             }
-            (None, Some((quote, _))) => {
+            (None, Some(quote)) => {
                 if now >= state.quiet_until {
                     let request = OrderRequest {
                         instrument,
@@ -240,15 +242,15 @@ impl MarketMaker {
                 }
                 false
             }
-            (Some(order), Some((quote, tick))) => {
+            (Some(order), Some(quote)) => {
                 let away = order.price.nanos().abs_diff(quote.price.nanos());
-                let threshold = tick.nanos().saturating_mul(self.parameters.requote_threshold_ticks);
-                let is_right = away <= threshold.unsigned_abs() && order.open <= quote.qty;
-                if order.change != Change::None || !order.acknowledged {
+                let is_right = away <= threshold && order.open <= quote.qty;
+                if order.change != Change::None || (!order.acknowledged && !order.recovered) {
                     false
                 } else if is_right {
                     true
-                } else if state.withdraw == order.id {
+                } else if state.withdraw == order.id || !order.acknowledged {
+                    // An unacknowledged order of an earlier session cannot be replaced, and may never be answered for.
                     withdraw(context, state, &order);
                     false
                 } else {
@@ -353,9 +355,22 @@ fn withdraw(context: &mut Context<'_>, state: &SideState, order: &WorkingOrder) 
     }
 }
 
-fn to_price(nanos: i128) -> Price {
-    let held = nanos.clamp(i128::from(i64::MIN), i128::from(i64::MAX));
-    Price::from_nanos(held as i64)
+/// `a · b / divisor`, nearest, held at the ends of the range. In 64 bits where the product fits, as it does for all but the
+/// strangest prices: a 128-bit division costs more than all the rest of a quote.
+#[inline]
+fn scaled(a: i64, b: i64, divisor: i64) -> i64 {
+    match a.checked_mul(b) {
+        Some(0) => 0,
+        Some(product) => {
+            let (whole, rest) = (product / divisor, product % divisor);
+            // divisor is 10³ or 10⁶: doubling the rest cannot overflow, nor can adding one to the quotient.
+            if (2 * rest).abs() >= divisor { whole + product.signum() } else { whole }
+        }
+        None => {
+            let wide = round_div(i128::from(a) * i128::from(b), i128::from(divisor));
+            i64::try_from(wide).unwrap_or(if wide < 0 { i64::MIN } else { i64::MAX })
+        }
+    }
 }
 
 #[cfg(test)]

@@ -50,8 +50,10 @@ pub struct WorkingOrder {
     pub post_only: bool,
     /// Only if it brings the position nearer to zero.
     pub reduce_only: bool,
-    /// The venue has shown that it has the order (accepted, filled, replaced).
+    /// The venue has said that it has the order (accepted, or replaced another one by it).
     pub acknowledged: bool,
+    /// From an earlier session. If it is not acknowledged, the answer may have been lost with that session.
+    pub recovered: bool,
     /// What is under way.
     pub change: Change,
 }
@@ -87,6 +89,8 @@ struct Slot {
     used: bool,
     /// Its new-order message is unanswered and counts as in flight.
     entering: bool,
+    /// Fills of the order that is to take its place, should they come before the answer to the replace.
+    filled_ahead: Qty,
     previous: u32,
     next: u32,
 }
@@ -119,10 +123,12 @@ impl OrderReplica {
                 post_only: false,
                 reduce_only: false,
                 acknowledged: false,
+                recovered: false,
                 change: Change::None,
             },
             used: false,
             entering: false,
+            filled_ahead: Qty::ZERO,
             previous: NOWHERE,
             next: NOWHERE,
         };
@@ -233,6 +239,7 @@ impl OrderReplica {
             post_only: record.flags & crate::words::Intent::POST_ONLY != 0,
             reduce_only: record.flags & crate::words::Intent::REDUCE_ONLY != 0,
             acknowledged: record.venue_order != 0,
+            recovered: true,
             change: Change::None,
         };
         record.qty > Qty::ZERO && self.find(record.order).is_none() && self.insert(order, false)
@@ -241,11 +248,10 @@ impl OrderReplica {
     /// Books a report about an order of this strategy.
     pub(super) fn on_report(&mut self, report: &Report) -> Applied {
         let Some(kind) = report.kind() else { return Applied::Malformed };
-        let at = self.find(report.order);
         if kind == ReportKind::Filled {
-            return self.fill(at, report);
+            return self.fill(report);
         }
-        let Some(at) = at else { return Applied::Unmatched };
+        let Some(at) = self.find(report.order) else { return Applied::Unmatched };
         match kind {
             ReportKind::Filled => {}
             ReportKind::Accepted => self.acknowledge(at),
@@ -256,7 +262,13 @@ impl OrderReplica {
                 self.settle(at);
                 self.close(at);
             }
-            ReportKind::Rejected | ReportKind::Cancelled => self.close(at),
+            // An order that was accepted cannot be refused any more: it stays until the venue says that it is gone.
+            ReportKind::Rejected => {
+                if self.slots.get(at as usize).is_some_and(|slot| !slot.order.acknowledged) {
+                    self.close(at);
+                }
+            }
+            ReportKind::Cancelled => self.close(at),
             // "As it was, or already gone": what ended it is told by a report of its own.
             ReportKind::CancelRejected => {
                 if let Some(slot) = self.slots.get_mut(at as usize)
@@ -275,14 +287,12 @@ impl OrderReplica {
     }
 
     /// A fill moves the position even if its order is gone: a fill is never dropped.
-    fn fill(&mut self, at: Option<u32>, report: &Report) -> Applied {
+    fn fill(&mut self, report: &Report) -> Applied {
+        // Also by the id that a replace under way will give it.
+        let at = self.by_id.find((report.order.get(), 0));
         let order = at.and_then(|at| self.slots.get(at as usize)).map(|slot| slot.order);
-        let (Some(side), instrument) = (
-            order.map(|order| order.side).or(report.side()),
-            order.map_or(report.instrument, |o| o.instrument),
-        ) else {
-            return Applied::Malformed;
-        };
+        let instrument = order.map_or(report.instrument, |order| order.instrument);
+        let Some(side) = order.map(|order| order.side).or(report.side()) else { return Applied::Malformed };
         if report.qty <= Qty::ZERO || instrument.index() >= self.positions.len() {
             return Applied::Malformed;
         }
@@ -294,22 +304,27 @@ impl OrderReplica {
             *position = position.saturating_add(signed);
         }
         let Some(at) = at else { return Applied::Unmatched };
-        self.acknowledge(at);
         if let Some(slot) = self.slots.get_mut(at as usize) {
-            // Should a fill be missing, the venue's own count is the smaller one and holds.
-            slot.order.open = slot.order.open.saturating_sub(report.qty).min(report.leaves).max(Qty::ZERO);
+            if slot.order.id == report.order {
+                slot.order.open = less(slot.order.open, report.qty);
+            } else if let Change::Replace { qty, .. } = &mut slot.order.change {
+                *qty = less(*qty, report.qty);
+                slot.filled_ahead = slot.filled_ahead.saturating_add(report.qty);
+            }
         }
         self.drop_if_gone(at);
         Applied::Known
     }
 
     fn replaced(&mut self, at: u32, report: &Report) {
-        let Some(slot) = self.slots.get(at as usize) else { return };
+        let Some(slot) = self.slots.get_mut(at as usize) else { return };
+        let old_order = slot.order.id;
+        // What the venue says stands now, less what was filled of it before it said so.
+        let stands = less(report.leaves, std::mem::take(&mut slot.filled_ahead));
         let new_order = match slot.order.change {
             Change::Replace { new_order, .. } if report.new_order == OrderId::NONE => new_order,
-            Change::None | Change::Cancel | Change::Replace { .. } => report.new_order,
+            Change::Replace { .. } | Change::None | Change::Cancel => report.new_order,
         };
-        let old_order = slot.order.id;
         self.settle(at);
         self.acknowledge(at);
         self.by_id.remove((old_order.get(), 0));
@@ -317,7 +332,7 @@ impl OrderReplica {
         if let Some(slot) = self.slots.get_mut(at as usize) {
             slot.order.id = new_order;
             slot.order.price = report.price;
-            slot.order.open = report.leaves;
+            slot.order.open = stands;
             slot.order.change = Change::None;
         }
         self.drop_if_gone(at);
@@ -337,6 +352,7 @@ impl OrderReplica {
             && let Change::Replace { new_order, .. } = slot.order.change
         {
             slot.order.change = Change::None;
+            slot.filled_ahead = Qty::ZERO;
             self.by_id.remove((new_order.get(), 0));
             self.in_flight -= 1;
         }
@@ -346,7 +362,6 @@ impl OrderReplica {
     fn close(&mut self, at: u32) {
         if let Some(slot) = self.slots.get_mut(at as usize) {
             slot.order.open = Qty::ZERO;
-            self.in_flight -= usize::from(std::mem::take(&mut slot.entering));
         }
         self.drop_if_gone(at);
     }
@@ -359,6 +374,8 @@ impl OrderReplica {
         }
         let Slot { order, previous, next, .. } = *slot;
         slot.used = false;
+        // Gone before it was answered for: the answer, when it comes, finds nothing.
+        self.in_flight -= usize::from(std::mem::take(&mut slot.entering));
         if let Some(slot) = self.slots.get_mut(next as usize) {
             slot.previous = previous;
         }
@@ -387,7 +404,7 @@ impl OrderReplica {
             slot.previous = at;
         }
         if let Some(slot) = self.slots.get_mut(at as usize) {
-            *slot = Slot { order, used: true, entering, previous: NOWHERE, next };
+            *slot = Slot { order, used: true, entering, filled_ahead: Qty::ZERO, previous: NOWHERE, next };
         }
         self.reached = self.reached.max(at as usize + 1);
         true
@@ -405,6 +422,12 @@ impl OrderReplica {
 #[inline]
 fn is_live(order: &WorkingOrder) -> bool {
     order.open_at_most() > Qty::ZERO
+}
+
+/// What is left, never below zero.
+#[inline]
+fn less(qty: Qty, part: Qty) -> Qty {
+    qty.saturating_sub(part).max(Qty::ZERO)
 }
 
 #[cfg(test)]

@@ -236,6 +236,8 @@ impl StrategyRunner {
     }
 
     /// Calls the hooks of the strategies with these bits, one strategy after the other.
+    // Out of line, as are the others: what is left is a few instructions for the events that concern nobody.
+    #[inline(never)]
     fn deliver(
         &mut self,
         event: &Event,
@@ -289,7 +291,8 @@ impl StrategyRunner {
     /// group goes on), and the execution is counted as unpriced.
     fn trade_of(&self, event: &Event, view: Option<&BookView>) -> Said {
         let kind = event.kind();
-        if kind != EventKind::Trade && !event.has(Event::PRINTABLE) {
+        // As in the book stage: the venue says it only of executions at another price that they are told twice.
+        if kind == EventKind::OrderExecuteAt && !event.has(Event::PRINTABLE) {
             return Said::Nothing;
         }
         let last = view
@@ -347,6 +350,7 @@ impl StrategyRunner {
         self.deliver(event, subscribers, said, view, out);
     }
 
+    #[inline(never)]
     fn on_report(&mut self, event: &Event, report: &Report, out: &mut IntentBatch) {
         let Some(place) = self.place_of(report.order.strategy()) else { return };
         let (Some(running), Some(counters)) =
@@ -380,6 +384,7 @@ impl StrategyRunner {
         show_levels(&running.state, counters);
     }
 
+    #[inline(never)]
     fn on_timer(&mut self, event: &Event, out: &mut IntentBatch) {
         for (running, counters) in self.running.iter_mut().zip(&self.counters.strategies) {
             running.state.given = 0;
@@ -495,3 +500,5 @@ fn count(count: usize) -> i64 {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod venue_tests;

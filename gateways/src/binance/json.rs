@@ -251,13 +251,15 @@ impl<'a> Cursor<'a> {
     }
 
     fn word(&mut self, word: &[u8]) -> Result<(), Fault> {
-        match self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
-            true => {
-                self.at += word.len();
-                Ok(())
-            }
-            false => self.fault(),
+        let rest = self.bytes.get(self.at..).unwrap_or(&[]);
+        if rest.starts_with(word) {
+            self.at += word.len();
+            return Ok(());
         }
+        if word.starts_with(rest) {
+            self.at = self.bytes.len();
+        }
+        self.fault()
     }
 
     /// Steps over digits; false if there is none.

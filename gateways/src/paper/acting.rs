@@ -18,8 +18,8 @@ impl<B: MarketBook> Desk<B> {
     pub(super) fn act(&mut self, message: &OrderMessage) {
         match message.action {
             Action::New => match self.why_refused(message, None) {
-                RejectCode::None => self.enter(message, None),
-                code => self.refuse(message, ReportKind::Rejected, code),
+                None => self.enter(message, None),
+                Some(code) => self.refuse(message, ReportKind::Rejected, code),
             },
             Action::Cancel => match self.orders.find(message.order) {
                 Some(slot) => self.cancel_resting(slot),
@@ -27,8 +27,8 @@ impl<B: MarketBook> Desk<B> {
             },
             Action::Replace => match self.orders.find(message.order) {
                 Some(slot) => match self.why_refused(message, Some(slot)) {
-                    RejectCode::None => self.enter(message, Some(slot)),
-                    code => self.refuse(message, ReportKind::ReplaceRejected, code),
+                    None => self.enter(message, Some(slot)),
+                    Some(code) => self.refuse(message, ReportKind::ReplaceRejected, code),
                 },
                 None => self.refuse(message, ReportKind::ReplaceRejected, RejectCode::TooLate),
             },
@@ -57,17 +57,17 @@ impl<B: MarketBook> Desk<B> {
     }
 
     /// Why a new order or a replace may not enter; `None` if it may. Changes nothing but the list of portions.
-    fn why_refused(&mut self, message: &OrderMessage, replaced: Option<u32>) -> RejectCode {
+    fn why_refused(&mut self, message: &OrderMessage, replaced: Option<u32>) -> Option<RejectCode> {
         let bits = draw(self.config.seed, Purpose::Fault, message.order.get(), message.action as u64);
         if hits(bits, self.config.reject_ppm) {
-            return RejectCode::Simulated;
+            return Some(RejectCode::Simulated);
         }
         if message.valid_until < self.now {
-            return RejectCode::IntentExpired;
+            return Some(RejectCode::IntentExpired);
         }
-        let Some(market) = self.market(message.instrument) else { return RejectCode::VenueOther };
+        let Some(market) = self.market(message.instrument) else { return Some(RejectCode::VenueOther) };
         if message.after_close || !market.is_open() {
-            return RejectCode::VenueUnavailable;
+            return Some(RejectCode::VenueUnavailable);
         }
         let entering = message.entering();
         let is_same = replaced.is_none_or(|slot| {
@@ -79,22 +79,22 @@ impl<B: MarketBook> Desk<B> {
             || self.orders.find(entering).is_some()
             || !is_same
         {
-            return RejectCode::VenueOther;
+            return Some(RejectCode::VenueOther);
         }
         if replaced.is_none() && self.orders.room() == 0 {
-            return RejectCode::VenueUnavailable;
+            return Some(RejectCode::VenueUnavailable);
         }
         if self.meets_our_own(message.instrument, message.side, message.price) {
-            return RejectCode::VenueOther;
+            return Some(RejectCode::VenueOther);
         }
         let available = self.gather(message.instrument, message.side, message.price, message.qty);
         if message.post_only && available > Qty::ZERO {
-            return RejectCode::WouldMatch;
+            return Some(RejectCode::WouldMatch);
         }
         if message.tif == TimeInForce::Fok && available < message.qty {
-            return RejectCode::NotFillable;
+            return Some(RejectCode::NotFillable);
         }
-        RejectCode::None
+        None
     }
 
     /// Whether an order of ours stands on the other side at this price or better.
@@ -130,8 +130,7 @@ impl<B: MarketBook> Desk<B> {
             }
             None => {
                 let Report { price, qty, leaves, .. } = answer;
-                let report =
-                    Report { price, qty, leaves, ..self.report(ReportKind::Accepted, subject) };
+                let report = Report { price, qty, leaves, ..self.report(ReportKind::Accepted, subject) };
                 self.counters.accepted.add(1);
                 self.say(&report);
             }

@@ -141,7 +141,9 @@ pub enum PaperConfigError {
         name: &'static str,
     },
     /// Nothing keeps a report apart from its cause.
-    #[error("paper venue: `report` must be at least 1 ns, or a report would arrive together with what caused it")]
+    #[error(
+        "paper venue: `report` must be at least 1 ns, or a report would arrive together with what caused it"
+    )]
     NoLookAhead,
     /// More than all.
     #[error("paper venue: `reject_ppm` is {found}; give 0 to 1000000")]

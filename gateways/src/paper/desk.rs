@@ -96,8 +96,7 @@ impl<B: MarketBook> Desk<B> {
             flags: if is_maker { Report::MAKER } else { 0 },
             ..self.report(ReportKind::Filled, subject)
         };
-        let counter =
-            if is_maker { &self.counters.fills_as_maker } else { &self.counters.fills_as_taker };
+        let counter = if is_maker { &self.counters.fills_as_maker } else { &self.counters.fills_as_taker };
         counter.add(1);
         self.say(&report);
     }

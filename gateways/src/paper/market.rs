@@ -1,5 +1,6 @@
 //! [`MarketBook`]: what the venue asks of the recorded book.
 
+use spinward_engine::book::{BookConfig, BookConfigError, BookOutput, BookStage};
 use spinward_engine::words::{Event, InstrumentId, Level, Price, Qty, Side};
 
 /// One recorded order (L3).
@@ -34,6 +35,54 @@ pub trait MarketBook: Send {
 
     /// At least the arrival of every order that rests now in this instrument, and below that of every later one.
     fn newest_arrival(&self, instrument: InstrumentId) -> u64;
+}
+
+/// The engine's own book as the venue's replica.
+pub struct StageBook {
+    stage: BookStage,
+    output: BookOutput,
+}
+
+impl StageBook {
+    /// Empty books of these sizes; `config.view_levels` of 1 is enough, as the venue asks the book and not its views.
+    ///
+    /// # Errors
+    /// [`BookConfigError`] for a value out of range.
+    pub fn new(config: &BookConfig) -> Result<Self, BookConfigError> {
+        Ok(Self { stage: BookStage::new(config)?, output: BookOutput::vacant() })
+    }
+}
+
+impl MarketBook for StageBook {
+    #[inline]
+    fn on_event(&mut self, event: &Event) {
+        self.stage.on_event(event, &mut self.output);
+    }
+
+    fn best(&self, instrument: InstrumentId, side: Side) -> Option<Level> {
+        self.stage.best(instrument, side)
+    }
+
+    fn level(&self, instrument: InstrumentId, side: Side, price: Price) -> Option<Level> {
+        self.stage.level(instrument, side, price)
+    }
+
+    fn visit_levels(&self, instrument: InstrumentId, side: Side, visit: &mut dyn FnMut(&Level) -> bool) {
+        for level in self.stage.levels(instrument, side) {
+            if !visit(&level) {
+                break;
+            }
+        }
+    }
+
+    fn order(&self, instrument: InstrumentId, reference: u64) -> Option<MarketOrder> {
+        let order = self.stage.order(instrument, reference)?;
+        Some(MarketOrder { side: order.side, price: order.price, qty: order.qty, arrival: order.arrival })
+    }
+
+    fn newest_arrival(&self, _instrument: InstrumentId) -> u64 {
+        self.stage.arrivals()
+    }
 }
 
 /// Whether `price` has priority over `other` on this side.

@@ -71,7 +71,9 @@ impl<B: MarketBook> Desk<B> {
         let Some(hit) = self.book.order(event.instrument, event.a) else { return };
         let is_trading = self.market(event.instrument).is_some_and(|market| market.is_trading());
         let qty = event.qty.min(hit.qty);
-        let mut left = if is_trading { qty } else { Qty::ZERO };
+        // An execution that does not count in the venue's volume belongs to an auction (ITCH 5.0 §1.4.2).
+        let is_auction = event.kind() == EventKind::OrderExecuteAt && !event.has(Event::PRINTABLE);
+        let mut left = if is_trading && !is_auction { qty } else { Qty::ZERO };
         let mut slot = self.orders.first(event.instrument, hit.side);
         while slot != NONE {
             let next = self.orders.next(slot);
@@ -137,7 +139,7 @@ impl<B: MarketBook> Desk<B> {
 
     /// The side whose resting orders a trade hit; by the quote rule where the feed does not tell. `None`: cannot be told, or an auction.
     fn side_hit(&self, event: &Event) -> Option<Side> {
-        if event.b == CROSS_PRINT && self.market(event.instrument)?.depth == Depth::Orders {
+        if self.market(event.instrument)?.depth == Depth::Orders && event.b != HIDDEN_PRINT {
             return None;
         }
         if let Some(aggressor) = event.side() {
@@ -176,10 +178,9 @@ impl<B: MarketBook> Desk<B> {
                     }
                 }
             }
-            MarketStatus::Trading
-            | MarketStatus::Halted
-            | MarketStatus::Paused
-            | MarketStatus::QuoteOnly => market.status = status,
+            MarketStatus::Trading | MarketStatus::Halted | MarketStatus::Paused | MarketStatus::QuoteOnly => {
+                market.status = status
+            }
         }
     }
 
@@ -233,5 +234,6 @@ impl<B: MarketBook> Desk<B> {
     }
 }
 
-/// ITCH's message type of a cross print, as `b` of a trade event.
-const CROSS_PRINT: u64 = b'Q' as u64;
+/// `b` of a trade event of an order feed that is an execution of a hidden order in continuous trading (ITCH 5.0 §1.5.1, message type `P`); crosses
+/// carry their cross type instead.
+const HIDDEN_PRINT: u64 = b'P' as u64;

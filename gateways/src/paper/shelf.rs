@@ -63,12 +63,7 @@ impl<T: Copy + Default> Shelf<T> {
     }
 
     /// Puts `value` into `list` behind every element for which `stays_before` holds. `None` if there is no room or no such list.
-    pub(super) fn insert(
-        &mut self,
-        list: usize,
-        value: T,
-        stays_before: impl Fn(&T) -> bool,
-    ) -> Option<u32> {
+    pub(super) fn insert(&mut self, list: usize, value: T, stays_before: impl Fn(&T) -> bool) -> Option<u32> {
         let slot = self.free;
         let mut next = *self.first.get(list)?;
         let mut previous = NONE;

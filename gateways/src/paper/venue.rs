@@ -124,11 +124,14 @@ impl<B: MarketBook> PaperVenue<B> {
             return Ok(());
         }
         let fail = |why| PaperConfigError::Adopt { order: record.order.get(), why };
-        let side = Side::from_number(record.side_number).ok_or(fail("it has no side; the record is damaged"))?;
+        let side =
+            Side::from_number(record.side_number).ok_or(fail("it has no side; the record is damaged"))?;
         let tif = TimeInForce::from_number(record.tif_number)
             .ok_or(fail("it has no time in force; the record is damaged"))?;
         if record.instrument.index() >= self.desk.orders.instruments() {
-            return Err(fail("its instrument is not in the table; start with the earlier session's instruments"));
+            return Err(fail(
+                "its instrument is not in the table; start with the earlier session's instruments",
+            ));
         }
         if record.qty <= Qty::ZERO {
             return Err(fail("nothing of it is open; the record is damaged"));

@@ -31,7 +31,8 @@ pub(super) struct Outgoing {
 
 impl Outgoing {
     pub(super) fn new(capacity: usize) -> Self {
-        let session = || Session { queue: VecDeque::with_capacity(capacity), last_arrival: Nanos::new(i64::MIN) };
+        let session =
+            || Session { queue: VecDeque::with_capacity(capacity), last_arrival: Nanos::new(i64::MIN) };
         Self { sessions: [session(), session()], capacity, number: 0 }
     }
 

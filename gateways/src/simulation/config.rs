@@ -107,7 +107,9 @@ impl SimulationConfig {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum SimulationError {
     /// A pace of nothing.
-    #[error("simulation: `pace` needs a numerator and a denominator greater than zero; give `max` to run unpaced")]
+    #[error(
+        "simulation: `pace` needs a numerator and a denominator greater than zero; give `max` to run unpaced"
+    )]
     Pace,
     /// A span that must be greater than zero.
     #[error("simulation: `{name}` must be greater than zero nanoseconds")]

@@ -68,7 +68,10 @@ mod tests {
         let mut faster = pace(Pace::Times { numerator: 5, denominator: 2 });
         assert_eq!(faster.due(start, || 500), 500);
         assert_eq!(faster.due(second_later, || 99), 500 + 800_000_000);
-        assert_eq!(faster.due(start.after(Nanos::from_secs(86_400 * 365)), || 99), 500 + 31_536_000 * 800_000_000);
+        assert_eq!(
+            faster.due(start.after(Nanos::from_secs(86_400 * 365)), || 99),
+            500 + 31_536_000 * 800_000_000
+        );
         assert_eq!(pace(Pace::Max).due(start, || 500), 0);
     }
 }

@@ -92,7 +92,12 @@ impl Process {
                 Shape::Bursts { quiet, active, quiet_gap, between, inside, others }
             }
         };
-        Self { shape, is_active: true, regime_left: SECOND / 10, burst_left: 0 }
+        // The session begins with an active stretch of mean length.
+        let regime_left = match &shape {
+            Shape::Even { .. } => 0,
+            Shape::Bursts { active, .. } => *active,
+        };
+        Self { shape, is_active: true, regime_left, burst_left: 0 }
     }
 
     /// The next message's time.
@@ -138,7 +143,7 @@ mod tests {
     fn rate_of(arrivals: &Arrivals, rate: u32, seed: u64) -> f64 {
         let mut prng = Prng::new(seed);
         let mut process = Process::new(arrivals, rate);
-        let messages = 2_000_000;
+        let messages = 10_000_000;
         let nanos: u64 = (0..messages).map(|_| process.next(&mut prng).gap).sum();
         f64::from(messages) * 1e9 / nanos as f64
     }
@@ -149,10 +154,10 @@ mod tests {
             let got = rate_of(&Arrivals::default(), rate, 5);
             assert!((got / f64::from(rate) - 1.0).abs() < 0.15, "{got} for {rate}");
         }
-        // At high rates two million messages are few regimes: shorter ones.
+        // At high rates ten million messages are few stretches: shorter ones.
         let arrivals = Arrivals::Bursts {
-            quiet: Nanos::from_millis(6),
-            active: Nanos::from_millis(2),
+            quiet: Nanos::from_micros(600),
+            active: Nanos::from_micros(200),
             burst_messages: 60,
         };
         for rate in [1_000_000, 5_000_000] {

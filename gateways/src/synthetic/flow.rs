@@ -41,6 +41,8 @@ struct Model {
     value: u32,
     /// How many orders its book should hold.
     orders: u32,
+    /// By how much of 65,536 one order too few makes an add likelier, in 1/65,536.
+    step: i64,
     /// A spread that nobody hurries to narrow, in ticks.
     spread: u32,
 }
@@ -55,7 +57,7 @@ pub(super) struct Flow {
 /// Of 65,536 actions, so many are of this kind or one before it. What is left over is adding and deleting.
 const REPLACE: u32 = 6_600;
 const REDUCE: u32 = REPLACE + 800;
-const TAKE: u32 = REDUCE + 1_010;
+const TAKE: u32 = REDUCE + 680;
 const IMPROVED: u32 = TAKE + 132;
 const HIDDEN: u32 = IMPROVED + 394;
 const IMBALANCE: u32 = HIDDEN + 660;
@@ -82,7 +84,8 @@ impl Flow {
         let model = |(&value, &orders): (&u32, &u32)| {
             // Dear stocks and quiet ones have wider spreads.
             let widest = 1 + value / 8_000 + if orders < 50 { 3 } else { 1 };
-            Model { value, orders, spread: 1 + prng.below(widest) }
+            let step = (32_768 << 16) / i64::from(orders.max(1));
+            Model { value, orders, step, spread: 1 + prng.below(widest) }
         };
         let models = prices.iter().zip(orders).map(model).collect();
         Self { symbols, models, focus: 0 }
@@ -145,11 +148,11 @@ impl Flow {
 
     #[inline]
     fn add_or_delete(&mut self, market: &mut Market, symbol: usize, extra: u64, prng: &mut Prng) -> Action {
-        let wanted = self.models[symbol].orders;
+        let Model { orders: wanted, step, .. } = self.models[symbol];
         let (bids, asks) = (market.count(symbol, Side::Buy), market.count(symbol, Side::Sell));
         // Half, and more the emptier the book: from 1/8 to 7/8 of 65,536. Counts are below 2^24.
         let missing = i64::from(wanted) - i64::from(bids + asks);
-        let part = (32_768 + missing * 32_768 / i64::from(wanted)).clamp(8_192, 57_344);
+        let part = (32_768 + ((missing * step) >> 16)).clamp(8_192, 57_344);
         let adds = (extra & 0xffff) < part as u64;
         // The side with fewer orders is the likelier one to gain, the fuller one to lose.
         let even = extra >> 16 & 3 == 0;

@@ -1,7 +1,7 @@
 //! Orders and books of the made-up venue. Knows prices in ticks, who stands where and what it still wants; nothing of randomness, time or ITCH.
 //!
-//! A book is a window of 128 ticks that moves with its price: a queue of orders for each tick, one bit a side that says whether there is any. Best prices
-//! come from counting zeros. All orders lie in one pool; a queue is a list through it.
+//! A book is a window of 128 ticks that moves with its price: a queue of orders for each tick, one bit a side that says whether there is any. The next
+//! best price comes from counting zeros. All orders lie in one pool; a queue is a list through it.
 
 use spinward_engine::words::Side;
 
@@ -9,12 +9,15 @@ use spinward_engine::words::Side;
 pub(super) const WINDOW: u32 = 128;
 /// No order.
 const NONE: u32 = u32::MAX;
+/// Best prices of empty sides: such that no order crosses them.
+const NO_BEST: [u32; 2] = [0, u32::MAX];
 
 /// Index of an order in the pool.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Slot(u32);
 
-/// A resting order.
+/// A resting order. Two to a cache line.
+#[repr(align(32))]
 #[derive(Clone, Copy)]
 pub(super) struct Order {
     /// The venue's reference number.
@@ -38,16 +41,21 @@ struct Queue {
     last: u32,
 }
 
-/// One symbol's book.
+/// One symbol's book. A cache line: over thousands of symbols each message finds another one cold.
+#[repr(align(64))]
 #[derive(Clone, Copy)]
 struct Book {
     /// Lowest tick of the window.
     low: u32,
     /// How many orders stand on each side: bids, asks.
     counts: [u32; 2],
+    /// Highest bid and lowest ask; [`NO_BEST`] for an empty side.
+    best: [u32; 2],
     /// A bit for each tick, at `tick % 128`, that has orders: bids, asks.
     occupied: [u128; 2],
 }
+
+const _: () = assert!(size_of::<Order>() == 32 && size_of::<Book>() == 64);
 
 /// Every book and every order. All memory is taken in [`Market::new`].
 pub(super) struct Market {
@@ -83,6 +91,7 @@ impl Market {
         let book = |&price: &u32| Book {
             low: price.saturating_sub(WINDOW / 2).max(1),
             counts: [0; 2],
+            best: NO_BEST,
             occupied: [0; 2],
         };
         Self {
@@ -122,15 +131,19 @@ impl Market {
     /// The best tick of a side.
     #[inline]
     pub(super) fn best(&self, symbol: usize, side: Side) -> Option<u32> {
+        let best = self.books[symbol].best[lane(side)];
+        (best != NO_BEST[lane(side)]).then_some(best)
+    }
+
+    /// The best tick of a side from the bits, after its best queue emptied.
+    fn next_best(&self, symbol: usize, side: Side) -> u32 {
         let ticks = self.ticks(symbol, side);
         let low = self.books[symbol].low;
-        if ticks == 0 {
-            return None;
+        match (ticks, side) {
+            (0, _) => NO_BEST[lane(side)],
+            (_, Side::Buy) => low + (WINDOW - 1 - ticks.leading_zeros()),
+            (_, Side::Sell) => low + ticks.trailing_zeros(),
         }
-        Some(match side {
-            Side::Buy => low + (WINDOW - 1 - ticks.leading_zeros()),
-            Side::Sell => low + ticks.trailing_zeros(),
-        })
     }
 
     /// The first order in the queue at the best price.
@@ -198,10 +211,10 @@ impl Market {
         reference: u64,
     ) -> Option<Slot> {
         let (low, high) = self.window(symbol);
-        let crosses = match (side, self.best(symbol, side.opposite())) {
-            (Side::Buy, Some(ask)) => tick >= ask,
-            (Side::Sell, Some(bid)) => tick <= bid,
-            (Side::Buy | Side::Sell, None) => false,
+        let [bid, ask] = self.books[symbol].best;
+        let crosses = match side {
+            Side::Buy => tick >= ask,
+            Side::Sell => tick <= bid,
         };
         if self.free == NONE || shares == 0 || tick < low || tick > high || crosses {
             return None;
@@ -215,11 +228,18 @@ impl Market {
         let last = std::mem::replace(&mut queue.last, slot);
         if last == NONE {
             queue.first = slot;
-            self.books[symbol].occupied[lane(side)] |= 1 << (tick % WINDOW);
         } else {
             self.orders[last as usize].next = slot;
         }
-        self.books[symbol].counts[lane(side)] += 1;
+        let book = &mut self.books[symbol];
+        if last == NONE {
+            book.occupied[lane(side)] |= 1 << (tick % WINDOW);
+            book.best[lane(side)] = match side {
+                Side::Buy => bid.max(tick),
+                Side::Sell => ask.min(tick),
+            };
+        }
+        book.counts[lane(side)] += 1;
         Some(Slot(slot))
     }
 
@@ -250,11 +270,15 @@ impl Market {
             NONE => queue.last = previous,
             _ => self.orders[next as usize].previous = previous,
         }
+        let is_empty = queue.first == NONE;
         let book = &mut self.books[symbol];
-        if queue.first == NONE {
-            book.occupied[lane(side)] &= !(1 << (tick % WINDOW));
-        }
         book.counts[lane(side)] -= 1;
+        if is_empty {
+            book.occupied[lane(side)] &= !(1 << (tick % WINDOW));
+            if book.best[lane(side)] == tick {
+                self.books[symbol].best[lane(side)] = self.next_best(symbol, side);
+            }
+        }
         self.orders[slot.0 as usize].next = self.free;
         self.free = slot.0;
     }

@@ -89,3 +89,9 @@ pub(crate) fn expected(sizes: &[usize]) -> Vec<Frame> {
 pub(crate) fn segment(folder: &Path, number: u64) -> PathBuf {
     folder.join(format!("{number:08}.seg"))
 }
+
+/// A folder in memory where there is one: these tests ask what the bytes mean, and a disk shared with other work makes every flush slow. The tests
+/// of the preparer's thread and of killed processes use the real disk.
+pub(crate) fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
+}

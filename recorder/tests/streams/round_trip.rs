@@ -1,6 +1,6 @@
 //! What is appended comes back: all sizes, all segment edges, finished or not, and one writer a folder.
 
-use crate::common::{IDENTITY, TINY, append, expected, frame, journaled, read, segment, write};
+use crate::common::{IDENTITY, TINY, append, expected, folder, frame, journaled, read, segment, write};
 use proptest::prelude::*;
 use spinward_recorder::{
     AppendError, JournalConfig, JournalError, JournalReader, JournalWriter, Preparer, verify,
@@ -15,7 +15,7 @@ proptest! {
         ahead in 1usize..4,
         is_finished in any::<bool>(),
     ) {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         let config = JournalConfig { segments_ahead: ahead, ..TINY };
         write(folder.path(), &config, &sizes, is_finished);
         let (frames, end) = read(folder.path());
@@ -35,11 +35,11 @@ proptest! {
 
 #[test]
 fn segments_of_sixty_four_mebibytes_by_default_and_a_finished_file_gives_its_tail_back() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let config = JournalConfig { segments_ahead: 1, ..JournalConfig::default() };
     write(folder.path(), &config, &[96; 10], false);
     assert_eq!(segment(folder.path(), 0).metadata().unwrap().len(), 64 << 20);
-    let finished = tempfile::tempdir().unwrap();
+    let finished = crate::common::folder();
     write(finished.path(), &config, &[96; 10], true);
     assert_eq!(segment(finished.path(), 0).metadata().unwrap().len(), 8192);
     assert!(!segment(finished.path(), 1).exists(), "a prepared segment stayed");
@@ -49,7 +49,7 @@ fn segments_of_sixty_four_mebibytes_by_default_and_a_finished_file_gives_its_tai
 fn records_that_fill_a_segment_to_its_last_byte_need_no_end_marker() {
     // 32 records of 128 bytes fill the 4096 bytes behind the header.
     for (count, is_finished) in [(32, false), (32, true), (64, false), (64, true), (65, true)] {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         write(folder.path(), &TINY, &vec![96; count], is_finished);
         let (frames, end) = read(folder.path());
         assert_eq!(frames, expected(&vec![96; count]));
@@ -62,7 +62,7 @@ fn records_that_fill_a_segment_to_its_last_byte_need_no_end_marker() {
 
 #[test]
 fn a_second_writer_is_refused_while_the_first_one_writes_and_after_it_has_finished() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let preparer = Preparer::manual();
     let mut first = JournalWriter::create(folder.path(), &TINY, &preparer).unwrap();
     first.append(&frame(1, 10)).unwrap();
@@ -77,7 +77,7 @@ fn a_second_writer_is_refused_while_the_first_one_writes_and_after_it_has_finish
 
 #[test]
 fn a_frame_out_of_order_is_refused_and_changes_nothing() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let preparer = Preparer::manual();
     let mut writer = JournalWriter::create(folder.path(), &TINY, &preparer).unwrap();
     assert_eq!(writer.append(&frame(2, 1)), Err(AppendError::OutOfOrder));
@@ -95,7 +95,7 @@ fn a_frame_out_of_order_is_refused_and_changes_nothing() {
 
 #[test]
 fn without_a_prepared_segment_append_says_so_and_the_same_frame_goes_in_later() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let preparer = Preparer::manual();
     let mut writer = JournalWriter::create(folder.path(), &TINY, &preparer).unwrap();
     let mut sequence = 1;
@@ -116,7 +116,8 @@ fn without_a_prepared_segment_append_says_so_and_the_same_frame_goes_in_later() 
 fn a_preparer_with_its_own_thread_serves_several_streams_and_flushes_them() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let preparer = Preparer::start().unwrap();
-    let config = JournalConfig { flush_interval: Duration::ZERO, segments_ahead: 2, ..TINY };
+    let config =
+        JournalConfig { segment_bytes: 1 << 16, flush_interval: Duration::ZERO, segments_ahead: 2, ..TINY };
     let mut writers =
         [&one, &two].map(|folder| JournalWriter::create(folder.path(), &config, &preparer).unwrap());
     for sequence in 1..=5_000 {
@@ -130,19 +131,19 @@ fn a_preparer_with_its_own_thread_serves_several_streams_and_flushes_them() {
         let counters = writer.preparer_counters();
         let appended = writer.counters();
         let finished = writer.finish().unwrap();
-        assert_eq!((finished.records, finished.last_sequence, finished.segments), (5_000, 5_000, 157));
-        assert_eq!(counters.segments_sealed.value(), 157);
+        assert_eq!((finished.records, finished.last_sequence, finished.segments), (5_000, 5_000, 11));
+        assert_eq!(counters.segments_sealed.value(), 11);
         assert_eq!(counters.flushed_sequence.value(), 5_000);
         assert!(counters.flushes.value() > 0 && counters.flush_ns_max.value() > 0);
         assert!(counters.unflushed_ns_max.value() > 0 && counters.prepare_ns_max.value() > 0);
-        assert_eq!(counters.flushed_bytes.value(), 157 * 4096 + appended.bytes.value());
+        assert_eq!(counters.flushed_bytes.value(), 11 * 4096 + appended.bytes.value());
         assert_eq!(verify(folder.path()).unwrap().frames, 5_000);
     }
 }
 
 #[test]
 fn a_folder_without_segments_is_named() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let error = JournalReader::open(folder.path()).unwrap_err();
     assert!(matches!(error, JournalError::Empty { .. }), "{error}");
     assert!(JournalReader::open(&folder.path().join("nowhere")).unwrap_err().to_string().contains("nowhere"));
@@ -150,7 +151,7 @@ fn a_folder_without_segments_is_named() {
 
 #[test]
 fn sizes_out_of_range_are_refused_by_name() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let preparer = Preparer::manual();
     for (config, key) in [
         (JournalConfig { segment_bytes: 4096, ..TINY }, "segment_bytes"),
@@ -167,7 +168,7 @@ fn sizes_out_of_range_are_refused_by_name() {
 
 #[test]
 fn the_stamp_and_what_lies_behind_the_payload_are_not_journaled() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let preparer = Preparer::manual();
     let mut writer = JournalWriter::create(folder.path(), &TINY, &preparer).unwrap();
     append(&mut writer, &preparer, &frame(1, 3));

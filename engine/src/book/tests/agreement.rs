@@ -49,24 +49,28 @@ fn any_event(instruments: u32, prices: i64, references: u64) -> impl Strategy<Va
         move |(kind, instrument, side_number, price, qty, (a, b), flags, (time, dice))| {
             // Most instruments are told one way only; some events come the wrong way.
             let by_level = instrument % 2 == 1;
-            let kind = match kind {
-                EventKind::LevelSet if !by_level && dice > 0 => EventKind::OrderAdd,
+            let order_kinds = [
+                EventKind::OrderAdd,
+                EventKind::OrderDelete,
+                EventKind::OrderReplace,
+                EventKind::OrderExecute,
+                EventKind::OrderReduce,
+            ];
+            let kind = if kind == EventKind::LevelSet && !by_level && dice > 0 {
                 EventKind::OrderAdd
-                | EventKind::OrderDelete
-                | EventKind::OrderReplace
-                | EventKind::OrderExecute
-                | EventKind::OrderReduce
-                    if by_level && dice > 0 =>
-                {
-                    EventKind::LevelSet
-                }
-                kind => kind,
+            } else if order_kinds.contains(&kind) && by_level && dice > 0 {
+                EventKind::LevelSet
+            } else {
+                kind
             };
-            let a = match kind {
-                EventKind::Status if dice < 5 => MarketStatus::Resynced as u64,
-                EventKind::Status if dice < 8 => MarketStatus::Quarantined as u64,
-                EventKind::Status => u64::from(dice % 9),
-                _ => a,
+            let a = if kind != EventKind::Status {
+                a
+            } else if dice < 5 {
+                MarketStatus::Resynced as u64
+            } else if dice < 8 {
+                MarketStatus::Quarantined as u64
+            } else {
+                u64::from(dice % 9)
             };
             Event {
                 side_number,

@@ -1,0 +1,40 @@
+//! `spinward run`.
+
+use super::RunArgs;
+use crate::failure::{CHECK_FAILED, Failure, Outcome};
+use crate::session::live::{self, LiveOptions};
+use crate::session::registry::Registry;
+use spinward_config::{Loaded, Overrides};
+use std::process::ExitCode;
+
+pub(crate) fn run(registry: &Registry, args: &RunArgs) -> Outcome {
+    let Loaded { mut settings, warnings, .. } = match &args.config {
+        Some(path) => spinward_config::load(path).map_err(Failure::usage)?,
+        None => spinward_config::builtin(),
+    };
+    let told = settings
+        .apply(&Overrides {
+            feed: args.feed.clone(),
+            date: args.date.clone(),
+            pace: args.pace.clone(),
+            topology: args.topology.clone(),
+            idle: args.idle.clone(),
+            duration: args.duration.clone(),
+            seed: args.seed,
+            metrics: args.metrics.clone(),
+            folder: args.sessions.clone(),
+            name: args.name.clone(),
+        })
+        .map_err(Failure::usage)?;
+    for warning in warnings.iter().chain(&told) {
+        eprintln!("warning: {warning}");
+    }
+    let options = LiveOptions {
+        command_line: std::env::args().collect(),
+        resume: args.resume.clone().or_else(|| settings.session.resume.clone()),
+        is_quiet: args.quiet,
+    };
+    let summary = live::run(&settings, registry, &options)?;
+    if args.json { summary.print_json()? } else { summary.print() }
+    Ok(if summary.is_whole() { ExitCode::SUCCESS } else { ExitCode::from(CHECK_FAILED) })
+}

@@ -1,0 +1,429 @@
+//! The one table of metrics: name, kind, help with unit, and where the values come from.
+//!
+//! Names follow the Prometheus conventions: `_total` for counters, base units (`_seconds`, `_bytes`).
+
+use super::sources::Sources;
+use prometheus::proto::{Counter, Gauge, LabelPair, Metric as Sample, MetricFamily, MetricType};
+use prometheus::{Encoder, TextEncoder};
+use spinward_engine::risk::OrderState;
+use spinward_engine::strategy::Refused;
+use spinward_engine::words::{EventKind, FrameKind, RejectCode, ReportKind};
+
+/// Counter or gauge.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    Counter,
+    Gauge,
+}
+
+/// Takes samples: labels and value.
+pub(super) type Out<'a> = &'a mut dyn FnMut(&[(&str, &str)], f64);
+
+/// One metric family.
+pub(super) struct Metric {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) help: &'static str,
+    pub(super) read: fn(&Sources, Out<'_>),
+}
+
+const fn counter(name: &'static str, help: &'static str, read: fn(&Sources, Out<'_>)) -> Metric {
+    Metric { name, kind: Kind::Counter, help, read }
+}
+
+const fn gauge(name: &'static str, help: &'static str, read: fn(&Sources, Out<'_>)) -> Metric {
+    Metric { name, kind: Kind::Gauge, help, read }
+}
+
+const NANO: f64 = 1e-9;
+
+/// `FirstWord` as `first_word`.
+fn snake(name: &str) -> String {
+    let mut text = String::new();
+    for (index, letter) in name.chars().enumerate() {
+        if letter.is_ascii_uppercase() && index > 0 {
+            text.push('_');
+        }
+        text.push(letter.to_ascii_lowercase());
+    }
+    text
+}
+
+/// Every metric there is.
+pub(super) const TABLE: &[Metric] = &[
+    // -- sequencer
+    counter("spinward_ingress_frames_total", "Frames put into the ingress ring.", |s, out| {
+        out(&[], s.pipeline.sequencer.frames.value() as f64);
+    }),
+    counter("spinward_ingress_messages_total", "Messages put into the ingress ring, by kind.", |s, out| {
+        for (kind, counter) in FrameKind::EVERY.iter().zip(&s.pipeline.sequencer.messages) {
+            out(&[("kind", &snake(&format!("{kind:?}")))], counter.value() as f64);
+        }
+    }),
+    gauge("spinward_ingress_backlog_frames", "Frames in the ingress ring that the engine has not finished.", |s, out| {
+        out(&[], s.pipeline.sequencer.backlog.value() as f64);
+    }),
+    counter("spinward_sequencer_waits_total", "Polls of the sequencer that could not go on, by reason.", |s, out| {
+        let counters = &s.pipeline.sequencer;
+        out(&[("reason", "ingress_full")], counters.ingress_full.value() as f64);
+        out(&[("reason", "driver")], counters.waits.value() as f64);
+        out(&[("reason", "journal")], counters.journal_waits.value() as f64);
+    }),
+    counter("spinward_egress_items_total", "Orders and refusals taken from the egress ring.", |s, out| {
+        out(&[], s.pipeline.sequencer.outbound.value() as f64);
+    }),
+    // -- plumbing
+    counter("spinward_agent_items_total", "Items handled, by agent.", |s, out| {
+        for (agent, counters) in &s.pipeline.agents {
+            out(&[("agent", agent)], counters.items.value() as f64);
+        }
+    }),
+    counter("spinward_ring_full_total", "Polls that found the ring or segment behind full, by place.", |s, out| {
+        for (agent, counters) in &s.pipeline.agents {
+            out(&[("place", agent)], counters.blocked.value() as f64);
+        }
+        out(&[("place", "sequencer")], s.pipeline.sequencer.ingress_full.value() as f64);
+        for (stream, appended, _) in &s.streams {
+            out(&[("place", &format!("{stream}_segment"))], appended.no_segment.value() as f64);
+        }
+    }),
+    counter("spinward_core_turns_total", "Turns of a core's duty cycle, by thread and whether some agent worked.", |s, out| {
+        for core in &s.cores {
+            out(&[("thread", &core.thread), ("turn", "busy")], core.counters.busy_turns.value() as f64);
+            out(&[("thread", &core.thread), ("turn", "idle")], core.counters.idle_turns.value() as f64);
+        }
+    }),
+    // -- normalizer
+    counter("spinward_normalizer_frames_total", "Frames taken by the normalizer.", |s, out| {
+        out(&[], s.normalizer.frames.value() as f64);
+    }),
+    counter("spinward_normalizer_messages_total", "Whole messages decoded.", |s, out| {
+        out(&[], s.normalizer.messages.value() as f64);
+    }),
+    counter("spinward_normalizer_bytes_total", "Payload bytes taken by the normalizer.", |s, out| {
+        out(&[], s.normalizer.bytes.value() as f64);
+    }),
+    counter("spinward_events_total", "Normalized events, by kind.", |s, out| {
+        for (kind, counter) in EventKind::EVERY.iter().zip(&s.normalizer.events) {
+            out(&[("kind", &snake(&format!("{kind:?}")))], counter.value() as f64);
+        }
+    }),
+    // -- books
+    counter("spinward_book_events_total", "Events applied to books.", |s, out| {
+        out(&[], s.book.events.value() as f64);
+    }),
+    counter("spinward_book_views_total", "Book views written.", |s, out| {
+        out(&[], s.book.views.value() as f64);
+    }),
+    counter("spinward_book_anomalies_total", "What a book could not apply as told, by kind.", |s, out| {
+        let book = &s.book;
+        let kinds = [
+            ("crossed_view", &book.crossed_views),
+            ("unknown_order", &book.unknown_orders),
+            ("duplicate_order", &book.duplicate_orders),
+            ("excess_quantity", &book.excess_quantities),
+            ("refused", &book.refused),
+            ("unaddressed", &book.unaddressed),
+            ("orders_full", &book.orders_full),
+            ("levels_full", &book.levels_full),
+            ("split_group", &book.split_groups),
+        ];
+        for (kind, counter) in kinds {
+            out(&[("kind", kind)], counter.value() as f64);
+        }
+    }),
+    gauge("spinward_book_orders", "Orders live in all order-by-order books.", |s, out| {
+        out(&[], s.book.orders.value() as f64);
+    }),
+    gauge("spinward_book_levels", "Price levels in use in all books.", |s, out| {
+        out(&[], s.book.levels.value() as f64);
+    }),
+    // -- strategies
+    counter("spinward_strategy_hooks_total", "Calls of a strategy's hooks.", |s, out| {
+        for strategy in s.runners.iter().flat_map(|runner| &runner.strategies) {
+            let hooks = [
+                ("book", &strategy.books),
+                ("trade", &strategy.trades),
+                ("report", &strategy.reports),
+                ("timer", &strategy.timers),
+                ("status", &strategy.statuses),
+            ];
+            for (hook, counter) in hooks {
+                out(&[("strategy", &strategy.name), ("hook", hook)], counter.value() as f64);
+            }
+        }
+    }),
+    counter("spinward_strategy_intents_total", "Intents given, by strategy and action.", |s, out| {
+        for strategy in s.runners.iter().flat_map(|runner| &runner.strategies) {
+            let actions =
+                [("new", &strategy.new_orders), ("cancel", &strategy.cancels), ("replace", &strategy.replaces)];
+            for (action, counter) in actions {
+                out(&[("strategy", &strategy.name), ("action", action)], counter.value() as f64);
+            }
+        }
+    }),
+    counter("spinward_strategy_refused_total", "Wishes that the SDK refused before they became intents.", |s, out| {
+        for strategy in s.runners.iter().flat_map(|runner| &runner.strategies) {
+            for (reason, counter) in Refused::EVERY.iter().zip(&strategy.refused) {
+                let reason = snake(&format!("{reason:?}"));
+                out(&[("strategy", &strategy.name), ("reason", &reason)], counter.value() as f64);
+            }
+        }
+    }),
+    gauge("spinward_strategy_in_flight", "New orders and replaces without an answer.", |s, out| {
+        for strategy in s.runners.iter().flat_map(|runner| &runner.strategies) {
+            out(&[("strategy", &strategy.name)], strategy.in_flight.value() as f64);
+        }
+    }),
+    // -- risk
+    counter("spinward_risk_verdicts_total", "Verdicts on intents, by code; approved ones include mass cancels.", |s, out| {
+        for (code, counter) in RejectCode::EVERY.iter().zip(&s.risk.verdicts) {
+            out(&[("code", code.name())], counter.value() as f64);
+        }
+    }),
+    counter("spinward_orders_sent_total", "Messages sent to the venue, by action.", |s, out| {
+        for (action, counter) in ["new", "cancel", "replace"].iter().zip(&s.risk.messages_sent) {
+            out(&[("action", action)], counter.value() as f64);
+        }
+    }),
+    counter("spinward_order_states_total", "Times that an order came into a state.", |s, out| {
+        for (state, counter) in OrderState::EVERY.iter().zip(&s.risk.transitions) {
+            out(&[("state", &snake(&format!("{state:?}")))], counter.value() as f64);
+        }
+    }),
+    counter("spinward_reports_total", "Reports, by kind; refusals by risk included.", |s, out| {
+        for (kind, counter) in ReportKind::EVERY.iter().zip(&s.risk.reports) {
+            out(&[("kind", &snake(&format!("{kind:?}")))], counter.value() as f64);
+        }
+    }),
+    counter("spinward_fills_total", "Fills counted into positions.", |s, out| {
+        out(&[], s.risk.fills.value() as f64);
+    }),
+    counter("spinward_risk_commands_total", "Operator's commands, by whether they were obeyed.", |s, out| {
+        out(&[("outcome", "obeyed")], s.risk.commands.value() as f64);
+        out(&[("outcome", "refused")], s.risk.commands_refused.value() as f64);
+    }),
+    counter("spinward_risk_halts_total", "Times that trading was halted.", |s, out| {
+        out(&[], s.risk.halts.value() as f64);
+    }),
+    counter("spinward_risk_mass_cancels_total", "Cancels sent because everything had to go.", |s, out| {
+        out(&[], s.risk.mass_cancels.value() as f64);
+    }),
+    counter("spinward_risk_anomalies_total", "What the venue told us and should not have, or what went beyond a range, by kind.", |s, out| {
+        let risk = &s.risk;
+        let kinds = [
+            ("report_malformed", &risk.reports_malformed),
+            ("report_unknown_order", &risk.reports_unknown_order),
+            ("report_unexpected", &risk.reports_unexpected),
+            ("report_mismatched", &risk.reports_mismatched),
+            ("fill_duplicate", &risk.fills_duplicate),
+            ("fill_unknown_order", &risk.fills_unknown_order),
+            ("fill_unplaced", &risk.fills_unplaced),
+            ("overflow", &risk.overflows),
+            ("egress_failure", &risk.egress_failures),
+            ("refusal_unsent", &risk.refusals_unsent),
+            ("recovered_refused", &risk.recovered_refused),
+        ];
+        for (kind, counter) in kinds {
+            out(&[("kind", kind)], counter.value() as f64);
+        }
+    }),
+    gauge("spinward_trading_state", "0 normal, 1 reduce only, 2 cancel only, 3 halted.", |s, out| {
+        out(&[], s.risk.trading_state.value() as f64);
+    }),
+    gauge("spinward_open_orders", "Orders that are not gone.", |s, out| {
+        out(&[], s.risk.open_orders.value() as f64);
+    }),
+    gauge("spinward_messages_under_way", "Messages sent and refusals told that are not yet answered.", |s, out| {
+        out(&[], s.risk.under_way.value() as f64);
+    }),
+    // -- positions
+    gauge("spinward_position_lots", "Position, signed lots.", |s, out| {
+        for row in &s.positions.rows {
+            out(&position_labels(s, row), row.qty.value() as f64);
+        }
+    }),
+    gauge("spinward_position_realized", "Realized profit before fees, in the instrument's currency.", |s, out| {
+        for row in &s.positions.rows {
+            out(&position_labels(s, row), row.realized.value() as f64 * NANO);
+        }
+    }),
+    gauge("spinward_position_unrealized", "Unrealized profit at the mid, in the instrument's currency.", |s, out| {
+        for row in &s.positions.rows {
+            out(&position_labels(s, row), row.unrealized.value() as f64 * NANO);
+        }
+    }),
+    gauge("spinward_position_fees", "Fees paid, in the instrument's currency.", |s, out| {
+        for row in &s.positions.rows {
+            out(&position_labels(s, row), row.fees.value() as f64 * NANO);
+        }
+    }),
+    // -- paper venue and simulated time
+    counter("spinward_paper_messages_total", "Messages that arrived at the paper venue.", |s, out| {
+        out(&[], s.paper.messages.value() as f64);
+    }),
+    counter("spinward_paper_answers_total", "What the paper venue did with them.", |s, out| {
+        out(&[("answer", "accepted")], s.paper.accepted.value() as f64);
+        out(&[("answer", "replaced")], s.paper.replaced.value() as f64);
+        out(&[("answer", "cancelled")], s.paper.cancelled.value() as f64);
+        for (code, counter) in RejectCode::EVERY.iter().zip(&s.paper.refused) {
+            out(&[("answer", code.name())], counter.value() as f64);
+        }
+    }),
+    counter("spinward_paper_fills_total", "Fills given by the paper venue, by liquidity.", |s, out| {
+        out(&[("liquidity", "maker")], s.paper.fills_as_maker.value() as f64);
+        out(&[("liquidity", "taker")], s.paper.fills_as_taker.value() as f64);
+    }),
+    gauge("spinward_paper_open_orders", "Orders at rest at the paper venue.", |s, out| {
+        out(&[], s.paper.orders_open.value() as f64);
+    }),
+    counter("spinward_simulation_messages_total", "Messages merged by simulated time, by kind.", |s, out| {
+        let simulation = &s.simulation;
+        out(&[("kind", "market")], simulation.market_messages.value() as f64);
+        out(&[("kind", "timer")], simulation.timer_ticks.value() as f64);
+        out(&[("kind", "report")], simulation.reports.value() as f64);
+        out(&[("kind", "refusal")], simulation.refusals.value() as f64);
+        out(&[("kind", "recovered")], simulation.recovered.value() as f64);
+    }),
+    counter("spinward_simulation_waits_total", "Polls in which no message could be given yet, by reason.", |s, out| {
+        let simulation = &s.simulation;
+        out(&[("reason", "feed")], simulation.waits_for_feed.value() as f64);
+        out(&[("reason", "engine")], simulation.waits_for_engine.value() as f64);
+        out(&[("reason", "room")], simulation.waits_for_room.value() as f64);
+        out(&[("reason", "venue")], simulation.waits_for_venue.value() as f64);
+        out(&[("reason", "pace")], simulation.waits_for_pace.value() as f64);
+    }),
+    // -- files
+    counter("spinward_journal_records_total", "Records appended, by stream.", |s, out| {
+        for (stream, appended, _) in &s.streams {
+            out(&[("stream", stream)], appended.records.value() as f64);
+        }
+    }),
+    counter("spinward_journal_bytes_total", "Bytes appended, headers included, by stream.", |s, out| {
+        for (stream, appended, _) in &s.streams {
+            out(&[("stream", stream)], appended.bytes.value() as f64);
+        }
+    }),
+    counter("spinward_journal_segments_prepared_total", "Segments reserved, mapped and prefaulted ahead of the writer.", |s, out| {
+        for (stream, _, prepared) in &s.streams {
+            out(&[("stream", stream)], prepared.segments_prepared.value() as f64);
+        }
+    }),
+    counter("spinward_journal_flushes_total", "Flushes to the disk.", |s, out| {
+        for (stream, _, prepared) in &s.streams {
+            out(&[("stream", stream)], prepared.flushes.value() as f64);
+        }
+    }),
+    counter("spinward_journal_flush_seconds_total", "Time spent in flushes.", |s, out| {
+        for (stream, _, prepared) in &s.streams {
+            out(&[("stream", stream)], prepared.flush_ns.value() as f64 * NANO);
+        }
+    }),
+    gauge("spinward_journal_unflushed_seconds_max", "Longest time between two moments at which all was on the disk: what a power cut can cost.", |s, out| {
+        for (stream, _, prepared) in &s.streams {
+            out(&[("stream", stream)], prepared.unflushed_ns_max.value() as f64 * NANO);
+        }
+    }),
+    // -- latency
+    gauge("spinward_latency_seconds", "Latency by stage and quantile since the start.", |s, out| {
+        for row in s.latency() {
+            let stage = row.stage.replace('_', " ");
+            let quantiles = [
+                ("0.5", row.p50_ns),
+                ("0.9", row.p90_ns),
+                ("0.99", row.p99_ns),
+                ("0.999", row.p999_ns),
+                ("1", row.max_ns),
+            ];
+            for (quantile, nanos) in quantiles {
+                out(&[("stage", &stage), ("quantile", quantile)], nanos as f64 * NANO);
+            }
+        }
+    }),
+    // -- side thread
+    counter("spinward_side_ticks_total", "Turns of the side thread's own watch.", |s, out| {
+        out(&[], s.side.ticks.value() as f64);
+    }),
+    gauge("spinward_side_delay_seconds_max", "Longest that a job has held the side thread.", |s, out| {
+        out(&[], s.side.delay_ns_max.value() as f64 * NANO);
+    }),
+    counter("spinward_metrics_scrapes_total", "Scrapes answered.", |s, out| {
+        out(&[], s.side.scrapes.value() as f64);
+    }),
+];
+
+fn position_labels<'a>(
+    sources: &'a Sources,
+    row: &spinward_engine::risk::PositionGauge,
+) -> [(&'static str, &'a str); 2] {
+    [
+        ("strategy", sources.strategy(row.strategy.index())),
+        ("instrument", sources.instrument(row.instrument.index())),
+    ]
+}
+
+/// The text exposition format.
+pub(super) fn render(sources: &Sources) -> String {
+    let mut families = Vec::with_capacity(TABLE.len());
+    for metric in TABLE {
+        let mut family = MetricFamily::default();
+        family.set_name(metric.name.to_owned());
+        family.set_help(metric.help.to_owned());
+        family.set_field_type(match metric.kind {
+            Kind::Counter => MetricType::COUNTER,
+            Kind::Gauge => MetricType::GAUGE,
+        });
+        let mut samples: Vec<Sample> = Vec::new();
+        (metric.read)(sources, &mut |labels, value| {
+            let pairs: Vec<LabelPair> = labels
+                .iter()
+                .map(|(name, value)| {
+                    let mut pair = LabelPair::default();
+                    pair.set_name((*name).to_owned());
+                    pair.set_value((*value).to_owned());
+                    pair
+                })
+                .collect();
+            let mut sample = Sample::from_label(pairs);
+            match metric.kind {
+                Kind::Counter => {
+                    let mut counter = Counter::default();
+                    counter.set_value(value);
+                    sample.set_counter(counter);
+                }
+                Kind::Gauge => {
+                    let mut gauge = Gauge::default();
+                    gauge.set_value(value);
+                    sample.set_gauge(gauge);
+                }
+            }
+            samples.push(sample);
+        });
+        if !samples.is_empty() {
+            family.set_metric(samples.into());
+            families.push(family);
+        }
+    }
+    let mut text = Vec::new();
+    match TextEncoder::new().encode(&families, &mut text) {
+        Ok(()) => String::from_utf8(text).unwrap_or_default(),
+        Err(error) => format!("# cannot render: {error}\n"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_follow_the_conventions_and_stand_once() {
+        let mut names = BTreeSet::new();
+        for metric in TABLE {
+            assert!(names.insert(metric.name), "{} stands twice", metric.name);
+            assert!(metric.name.starts_with("spinward_"), "{}", metric.name);
+            assert_eq!(metric.name.ends_with("_total"), metric.kind == Kind::Counter, "{}", metric.name);
+            assert!(metric.help.ends_with('.'), "{}", metric.name);
+        }
+    }
+}

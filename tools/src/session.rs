@@ -1,0 +1,10 @@
+//! Sessions: from settings to a running pipeline, and from a finished one to its summary.
+
+pub(crate) mod registry;
+pub(crate) mod parts;
+pub(crate) mod latch;
+pub(crate) mod live;
+pub(crate) mod replay;
+pub(crate) mod recover;
+pub(crate) mod side;
+pub(crate) mod summary;

@@ -1,0 +1,326 @@
+//! A session with the paper venue: set up, run, taken down.
+//!
+//! 1. settings → stages, feed, venue, simulation
+//! 2. session folder, manifest, journal and audit (a preparer thread of their own)
+//! 3. side thread: metrics, operator's socket, Ctrl-C
+//! 4. the pipeline's threads; this thread looks on: live line, interval logs, kill latch
+//! 5. everything sealed, the summary made
+
+use super::latch::LatchFile;
+use super::recover::Recovered;
+use super::registry::Registry;
+use super::side::{Side, SideParts};
+use super::summary::Summary;
+use super::{parts, recover, replay};
+use crate::cli::output;
+use crate::failure::Failure;
+use crate::host;
+use crate::metrics::Sources;
+use anyhow::{Context, anyhow};
+use crossbeam_queue::ArrayQueue;
+use spinward_config::Settings;
+use spinward_engine::pipeline::{Inbox, Pipeline};
+use spinward_engine::words::{Clock, Command, Nanos, RecoveredRecord};
+use spinward_gateways::operator::{OperatorInbox, operator_queue};
+use spinward_gateways::paper::{PaperVenue, StageBook};
+use spinward_gateways::simulation::Simulation;
+use spinward_recorder::{
+    AuditWriter, Ended, Host, Identity, JournalSink, JournalWriter, LatencyLog, LatencySummary, Manifest, Preparer, SessionFolder,
+    SessionTap, StateChange, latency_exchange, rfc3339,
+};
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::time::{Duration, SystemTime};
+
+/// How a session is run, besides its settings.
+pub(crate) struct LiveOptions {
+    pub(crate) command_line: Vec<String>,
+    pub(crate) resume: Option<PathBuf>,
+    pub(crate) is_quiet: bool,
+}
+
+/// How often this thread looks on.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Commands waiting for the sequencer.
+const INBOX_SLOTS: usize = 64;
+
+/// Operator's commands: those that the session begins with, then those from the socket.
+struct SessionInbox {
+    first: Option<Command>,
+    socket: OperatorInbox,
+}
+
+impl Inbox for SessionInbox {
+    fn poll(&mut self) -> Option<Command> {
+        self.first.take().or_else(|| self.socket.poll())
+    }
+}
+
+/// Runs a session to its end.
+pub(crate) fn run(settings: &Settings, registry: &Registry, options: &LiveOptions) -> Result<Summary, Failure> {
+    let host = host::cores();
+    parts::check(settings, registry, &host).map_err(Failure::usage)?;
+    let topology = settings.topology(&host).map_err(Failure::usage)?;
+    let root = &settings.session.folder;
+    std::fs::create_dir_all(root).with_context(|| format!("cannot make the folder {}", root.display()))?;
+
+    // 1: what an earlier session left, then the parts
+    let recovered = match &options.resume {
+        Some(session) => Some(resumed(settings, registry, root, session)?),
+        None => None,
+    };
+    let latch = LatchFile::new(root, &settings.session.name);
+    let first = match &recovered {
+        Some(recovered) => recovered.latch,
+        None => latch.read().map_err(Failure::Usage)?.map(|halt| {
+            eprintln!(
+                "halted by {} since {} ({}): {}; lift it with `spinward control resume {}`, or remove {}",
+                halt.owner,
+                halt.since,
+                halt.session,
+                halt.reason,
+                halt.owner,
+                latch.path().display()
+            );
+            halt.command()
+        }),
+    };
+    let clock = Clock::new();
+    let stages = parts::stages(settings, registry)?;
+    let simulation = simulation(settings, recovered.as_ref(), &clock)?;
+    let failure = simulation.failure_slot();
+
+    // 2: the folder
+    let now = now();
+    let folder = SessionFolder::create(root, &settings.session.name, now)?;
+    let identity = Identity::new();
+    let mut manifest = manifest(settings, options, &folder, &identity, &topology.name, recovered.as_ref(), now);
+    manifest.write(&folder.manifest())?;
+    let preparer = Preparer::start()?;
+    let journal = JournalWriter::create_as(&folder.journal(), &settings.journal(), &preparer, identity)?;
+    let audit = AuditWriter::create_as(&folder.audit(), &settings.journal(), &preparer, identity)?;
+    std::fs::create_dir_all(folder.latency())
+        .with_context(|| format!("cannot make the folder {}", folder.latency().display()))?;
+    let log = LatencyLog::create(&folder.latency().join("stages.hlog"), now, "spinward: latency of each stage")?;
+    let (latency, mut collector) = latency_exchange(&clock, Some(log))?;
+    let (outcome, taken) = sync_channel(1);
+    let (ended, written) = sync_channel(1);
+    let changes = Arc::new(ArrayQueue::<(Nanos, StateChange)>::new(64));
+
+    // 3 and 4: threads
+    let (socket, sender) = operator_queue(INBOX_SLOTS);
+    let mut sources = Sources::new(settings, &stages, &simulation, &journal, &audit);
+    let tap = SessionTap::new(clock.clone(), Some(audit), Some(latency), 0, outcome)
+        .with_changes(Arc::clone(&changes));
+    let side = Side::bind(settings, &folder)?;
+    let pipeline = Pipeline::start(
+        &settings.pipeline(),
+        &topology,
+        &host,
+        &clock,
+        stages,
+        simulation,
+        Some(Box::new(SessionInbox { first, socket })),
+        JournalSink::new(journal, ended),
+        tap,
+    )
+    .map_err(Failure::usage)?;
+    sources.add_pipeline(&pipeline);
+    let sources = Arc::new(sources);
+    let side = side.start(SideParts {
+        sources: Arc::clone(&sources),
+        sender,
+        progress: Arc::clone(pipeline.progress()),
+    })?;
+    let mut line = LiveLine::new(options.is_quiet);
+    let follow_latch = || -> anyhow::Result<()> {
+        while let Some((time, change)) = changes.pop() {
+            latch.follow(time, &change, folder.id())?;
+        }
+        Ok(())
+    };
+    while !pipeline.is_finished() {
+        std::thread::sleep(LOOK);
+        collector.poll(self::now())?;
+        follow_latch()?;
+        let latency = collector.summary();
+        line.show(&sources, &latency);
+        sources.set_latency(latency);
+    }
+    line.clear();
+
+    // 5: the end
+    let has_failed = pipeline.progress().has_failed();
+    let finished = pipeline.join().ok_or_else(|| anyhow!("a thread of the pipeline panicked"))?;
+    let tap = taken.recv().context("the tap left no result")?;
+    collector.poll(self::now())?;
+    follow_latch()?;
+    let mut problems = Vec::new();
+    if let Some(audit) = tap.audit
+        && let Err(error) = audit.finish()
+    {
+        problems.push(format!("the audit is not whole: {error}"));
+    }
+    match written.recv() {
+        Ok(journal) => {
+            if let Err(error) = journal.finish() {
+                problems.push(format!("the journal is not whole: {error}"));
+            }
+        }
+        Err(_) => problems.push("the journal was not ended".to_owned()),
+    }
+    if has_failed {
+        problems.push("a file of the session could not be written: the session was stopped, no order left after that".to_owned());
+    }
+    if let Some(error) = failure.get() {
+        problems.push(error.to_string());
+    }
+    side.stop();
+    drop(preparer);
+    manifest.ended = Some(Ended {
+        at: rfc3339(self::now()),
+        reason: if problems.is_empty() { "end of the session".to_owned() } else { problems.join("; ") },
+        frames: tap.frame,
+    });
+    manifest.write(&folder.manifest())?;
+    Ok(Summary::new(settings, &folder, &sources, &finished, &tap.digests, collector.summary(), problems))
+}
+
+/// What an earlier session left, checked against these settings.
+fn resumed(
+    settings: &Settings,
+    registry: &Registry,
+    root: &Path,
+    session: &Path,
+) -> Result<Recovered, Failure> {
+    let folder = replay::find(root, session)?;
+    let recovered = recover::recover(&folder, registry)?;
+    let instruments: Vec<String> = settings.instruments.iter().map(|i| i.symbol.clone()).collect();
+    let strategies: Vec<String> = settings.strategies.iter().map(|spec| spec.name.clone()).collect();
+    if recovered.instruments != instruments || recovered.strategies != strategies {
+        return Err(Failure::Usage(anyhow!(
+            "--resume {}: that session had instruments {:?} and strategies {:?}; give the same ones in the same order, as positions and orders are kept by them",
+            session.display(),
+            recovered.instruments,
+            recovered.strategies,
+        )));
+    }
+    eprintln!(
+        "resuming {}: {} position(s), {} open order(s){}",
+        recovered.session,
+        recovered.positions(),
+        recovered.open_orders(),
+        if recovered.latch.is_some() { ", halted" } else { "" }
+    );
+    Ok(recovered)
+}
+
+fn simulation(
+    settings: &Settings,
+    recovered: Option<&Recovered>,
+    clock: &Clock,
+) -> Result<Simulation<StageBook>, Failure> {
+    let mut paper = settings.paper();
+    paper.first_id = recovered.map_or(0, |recovered| recovered.venue_id);
+    let mut book = parts::book(settings);
+    book.view_levels = 1;
+    let venue = PaperVenue::new(
+        &paper,
+        parts::decoder(settings)?,
+        parts::instruments(settings)?,
+        StageBook::new(&book).map_err(Failure::usage)?,
+    )
+    .map_err(Failure::usage)?;
+    let records: Vec<RecoveredRecord> = recovered.map(|recovered| recovered.records.clone()).unwrap_or_default();
+    Simulation::new(&settings.simulation(), parts::feed(settings)?, venue, records, clock.clone())
+        .map_err(Failure::usage)
+}
+
+fn manifest(
+    settings: &Settings,
+    options: &LiveOptions,
+    folder: &SessionFolder,
+    identity: &Identity,
+    topology: &str,
+    recovered: Option<&Recovered>,
+    now: Nanos,
+) -> Manifest {
+    Manifest {
+        format: spinward_recorder::MANIFEST_FORMAT,
+        journal_format: spinward_recorder::FORMAT_VERSION,
+        name: folder.name().to_owned(),
+        session: format!("{:016x}", identity.session),
+        started: rfc3339(now),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        commit: option_env!("SPINWARD_COMMIT").unwrap_or("unknown").to_owned(),
+        command_line: options.command_line.clone(),
+        feed: settings.feed.to_string(),
+        seed: settings.session.seed,
+        topology: topology.to_owned(),
+        instruments: settings.instruments.iter().map(|instrument| instrument.symbol.clone()).collect(),
+        resumed_from: recovered.map(|recovered| recovered.session.clone()),
+        config_fingerprint: settings.fingerprint(),
+        ended: None,
+        host: Host::current(),
+        config: settings.to_toml(),
+    }
+}
+
+fn now() -> Nanos {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Nanos::new(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}
+
+/// The one line that changes while a session runs.
+struct LiveLine {
+    is_shown: bool,
+    frames: u64,
+    at: std::time::Instant,
+}
+
+impl LiveLine {
+    fn new(is_quiet: bool) -> Self {
+        Self {
+            is_shown: !is_quiet && std::io::stderr().is_terminal(),
+            frames: 0,
+            at: std::time::Instant::now(),
+        }
+    }
+
+    fn show(&mut self, sources: &Sources, latency: &[LatencySummary]) {
+        if !self.is_shown {
+            return;
+        }
+        let frames = sources.frames();
+        let elapsed = self.at.elapsed().as_secs_f64().max(1e-3);
+        let rate = (frames - self.frames) as f64 / elapsed;
+        (self.frames, self.at) = (frames, std::time::Instant::now());
+        let slowest = latency
+            .iter()
+            .filter(|row| row.stage.ends_with("service") && !row.stage.starts_with("tick"))
+            .max_by_key(|row| row.p99_ns);
+        let slowest = slowest.map_or_else(String::new, |row| {
+            format!("  slowest {} p99 {}", row.stage.trim_end_matches("_service"), output::nanos(row.p99_ns))
+        });
+        let text = format!(
+            "{} frames  {:.0} k/s  orders {}  fills {}  PnL {}{slowest}",
+            output::count(frames),
+            rate / 1e3,
+            output::count(sources.orders()),
+            output::count(sources.fills()),
+            output::money(sources.pnl_nanos()),
+        );
+        // A terminal that is gone is no reason to end the session.
+        let _ = write!(std::io::stderr(), "\r\x1b[K{text}");
+        let _ = std::io::stderr().flush();
+    }
+
+    fn clear(&self) {
+        if self.is_shown {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! What a session has come to: for people, and as JSON.
+
+use crate::cli::output::{self, Table, line};
+use crate::metrics::Sources;
+use serde::Serialize;
+use spinward_config::Settings;
+use spinward_engine::pipeline::Finished;
+use spinward_engine::words::{EventKind, Price, RejectCode};
+use spinward_recorder::{DigestSnapshot, LatencySummary, SessionFolder, Stage};
+
+/// One row of positions. Money in units of 1e-9 of the currency.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct PositionRow {
+    pub(crate) strategy: String,
+    pub(crate) instrument: String,
+    pub(crate) currency: String,
+    pub(crate) position_lots: i64,
+    pub(crate) average_price: Option<String>,
+    pub(crate) bought_lots: i64,
+    pub(crate) sold_lots: i64,
+    pub(crate) fills: u64,
+    pub(crate) realized_nanos: i64,
+    pub(crate) unrealized_nanos: i64,
+    pub(crate) fees_nanos: i64,
+    pub(crate) net_nanos: i64,
+}
+
+/// One digest.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct DigestRow {
+    pub(crate) stage: String,
+    pub(crate) records: u64,
+    pub(crate) digest: String,
+}
+
+/// Of a digest snapshot, stage by stage.
+pub(crate) fn digest_rows(digests: &DigestSnapshot) -> Vec<DigestRow> {
+    Stage::EVERY
+        .into_iter()
+        .map(|stage| {
+            let digest = digests.of(stage);
+            DigestRow {
+                stage: stage.name().to_owned(),
+                records: digest.records,
+                digest: format!("{:016x}", digest.value),
+            }
+        })
+        .collect()
+}
+
+/// The summary of a session.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Summary {
+    pub(crate) session: String,
+    pub(crate) feed: String,
+    pub(crate) seed: u64,
+    pub(crate) trading_state: String,
+    pub(crate) frames: u64,
+    pub(crate) messages: u64,
+    pub(crate) events: u64,
+    pub(crate) malformed: u64,
+    pub(crate) gaps: u64,
+    pub(crate) intents: u64,
+    pub(crate) verdicts: Vec<(String, u64)>,
+    pub(crate) orders: u64,
+    pub(crate) fills: u64,
+    pub(crate) fills_duplicate: u64,
+    pub(crate) open_orders: u64,
+    pub(crate) positions: Vec<PositionRow>,
+    pub(crate) latency: Vec<LatencySummary>,
+    pub(crate) digests: Vec<DigestRow>,
+    pub(crate) problems: Vec<String>,
+}
+
+impl Summary {
+    pub(crate) fn new(
+        settings: &Settings,
+        folder: &SessionFolder,
+        sources: &Sources,
+        finished: &Finished,
+        digests: &DigestSnapshot,
+        latency: Vec<LatencySummary>,
+        problems: Vec<String>,
+    ) -> Self {
+        let normalizer = &sources.normalizer;
+        let of_kind = |kind: EventKind| {
+            normalizer.events.get(kind as usize - 1).map_or(0, |counter| counter.value())
+        };
+        let risk = &sources.risk;
+        let verdicts: Vec<(String, u64)> = RejectCode::EVERY
+            .into_iter()
+            .zip(&risk.verdicts)
+            .map(|(code, counter)| (code.name().to_owned(), counter.value()))
+            .filter(|(_, count)| *count > 0)
+            .collect();
+        Self {
+            session: folder.path().display().to_string(),
+            feed: settings.feed.to_string(),
+            seed: settings.session.seed,
+            trading_state: finished.risk.state().name().to_owned(),
+            frames: normalizer.frames.value(),
+            messages: normalizer.messages.value(),
+            events: normalizer.events.iter().map(|counter| counter.value()).sum(),
+            malformed: of_kind(EventKind::Malformed),
+            gaps: of_kind(EventKind::Gap),
+            intents: digests.intents.records,
+            verdicts,
+            orders: sources.orders(),
+            fills: risk.fills.value(),
+            fills_duplicate: risk.fills_duplicate.value(),
+            open_orders: finished.risk.open_orders().count() as u64,
+            positions: positions(settings, finished),
+            latency,
+            digests: digest_rows(digests),
+            problems,
+        }
+    }
+
+    /// Whether nothing went wrong with the session itself.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    pub(crate) fn print_json(&self) -> Result<(), serde_json::Error> {
+        line(serde_json::to_string_pretty(self)?);
+        Ok(())
+    }
+
+    pub(crate) fn print(&self) {
+        line(format!("session   {}", self.session));
+        line(format!("feed      {}, seed {}", self.feed, self.seed));
+        line(format!(
+            "input     {} frames, {} messages, {} events ({} malformed, {} gaps)",
+            output::count(self.frames),
+            output::count(self.messages),
+            output::count(self.events),
+            output::count(self.malformed),
+            output::count(self.gaps)
+        ));
+        line(format!(
+            "trading   {}: {} intents, {} orders, {} fills, {} orders open",
+            self.trading_state,
+            output::count(self.intents),
+            output::count(self.orders),
+            output::count(self.fills),
+            output::count(self.open_orders)
+        ));
+        line("");
+        let mut table = Table::new(["verdicts", "count"]);
+        for (code, count) in &self.verdicts {
+            table.row([code.clone(), output::count(*count)]);
+        }
+        table.print();
+        line("");
+        let mut table = Table::new([
+            "profit and loss",
+            "instrument",
+            "fills",
+            "bought",
+            "sold",
+            "position",
+            "average",
+            "realized",
+            "unrealized",
+            "fees",
+            "net",
+            "",
+        ]);
+        for row in &self.positions {
+            table.row([
+                row.strategy.clone(),
+                row.instrument.clone(),
+                output::count(row.fills),
+                output::signed(row.bought_lots),
+                output::signed(row.sold_lots),
+                output::signed(row.position_lots),
+                row.average_price.clone().unwrap_or_else(|| "-".to_owned()),
+                output::money(row.realized_nanos),
+                output::money(row.unrealized_nanos),
+                output::money(row.fees_nanos),
+                output::money(row.net_nanos),
+                row.currency.clone(),
+            ]);
+        }
+        table.print();
+        line("");
+        let mut table = Table::new(["latency", "p50", "p90", "p99", "p99.9", "max", "samples"]);
+        for row in self.latency.iter().filter(|row| row.count > 0) {
+            table.row([
+                row.stage.replace('_', " "),
+                output::nanos(row.p50_ns),
+                output::nanos(row.p90_ns),
+                output::nanos(row.p99_ns),
+                output::nanos(row.p999_ns),
+                output::nanos(row.max_ns),
+                output::count(row.count),
+            ]);
+        }
+        table.print();
+        line("");
+        let mut table = Table::new(["digests", "records", "digest"]);
+        for row in &self.digests {
+            table.row([row.stage.clone(), output::count(row.records), row.digest.clone()]);
+        }
+        table.print();
+        for problem in &self.problems {
+            line("");
+            line(format!("PROBLEM   {problem}"));
+        }
+        line("");
+        line(format!("check it  spinward replay {}", self.session));
+    }
+}
+
+fn positions(settings: &Settings, finished: &Finished) -> Vec<PositionRow> {
+    let table = finished.normalizer.instruments();
+    finished
+        .risk
+        .positions()
+        .map(|position| {
+            let instrument = table.by_id(position.instrument);
+            let terms = instrument.and_then(|instrument| instrument.terms.as_ref());
+            let average: Option<Price> =
+                instrument.and_then(|instrument| position.average_price(instrument.unit_value()));
+            PositionRow {
+                strategy: settings
+                    .strategies
+                    .get(position.strategy.index())
+                    .map_or_else(|| "(unknown)".to_owned(), |spec| spec.name.clone()),
+                instrument: instrument.map_or_else(|| "?".to_owned(), |i| i.symbol.to_string()),
+                currency: terms.map_or_else(String::new, |terms| terms.currency.to_string()),
+                position_lots: position.qty.lots(),
+                average_price: average.map(|price| price.to_string()),
+                bought_lots: position.bought.lots(),
+                sold_lots: position.sold.lots(),
+                fills: position.fills,
+                realized_nanos: position.realized.nanos(),
+                unrealized_nanos: position.unrealized.nanos(),
+                fees_nanos: position.fees.nanos(),
+                net_nanos: position
+                    .realized
+                    .saturating_add(position.unrealized)
+                    .saturating_sub(position.fees)
+                    .nanos(),
+            }
+        })
+        .collect()
+}
