@@ -2,6 +2,7 @@
 
 use crate::problem::{ConfigError, Place, Problem};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,19 +10,21 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 /// A text and its name.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Source {
     file: Arc<PathBuf>,
     text: Arc<str>,
 }
 
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
 impl Source {
     pub(crate) fn new(file: PathBuf, text: &str) -> Self {
         Self { file: Arc::new(file), text: text.into() }
-    }
-
-    pub(crate) fn text(&self) -> &str {
-        &self.text
     }
 
     /// Line and column of a byte offset.
@@ -113,7 +116,7 @@ mod tests {
     fn places_count_lines_and_characters_from_one() {
         let source = Source::new("x.toml".into(), "a = 1\n# µ\nµ = 2\n");
         assert_eq!(source.place(0).to_string(), "x.toml:1:1");
-        let offset = source.text().find("2").unwrap();
+        let offset = source.text.find("2").unwrap();
         assert_eq!(source.place(offset).to_string(), "x.toml:3:5");
         assert_eq!(source.place(1_000).to_string(), "x.toml:4:1");
     }

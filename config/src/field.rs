@@ -360,15 +360,15 @@ impl Field for Role {
 
 impl<T: Field> Field for Vec<T> {
     fn read(value: &Spanned<DeValue<'_>>) -> Result<Self, ReadError> {
-        match value.get_ref() {
-            DeValue::Array(items) => items.iter().map(T::read).collect(),
-            other => Err((value.span(), not_a("a list", other, "put it into brackets: [ … ]"))),
+        match value.get_ref().as_array() {
+            Some(items) => items.iter().map(T::read).collect(),
+            None => Err((value.span(), not_a("a list", value.get_ref(), "put it into brackets: [ … ]"))),
         }
     }
     fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
-        match value {
-            DeValue::Array(items) => items.iter().map(|item| T::parse(item.get_ref())).collect(),
-            other => Err(not_a("a list", other, "put it into brackets: [ … ]")),
+        match value.as_array() {
+            Some(items) => items.iter().map(|item| T::parse(item.get_ref())).collect(),
+            None => Err(not_a("a list", value, "put it into brackets: [ … ]")),
         }
     }
     fn write(&self) -> Value {

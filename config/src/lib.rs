@@ -80,9 +80,14 @@ pub fn from_text(path: &Path, text: &str) -> Result<Loaded, ConfigError> {
     let source = Source::new(path.to_owned(), text);
     let table = source.parse()?;
     let (settings, mut problems) = Settings::read(&source, &table);
-    // A key that could not be read kept its default: what the checks say of that is not news.
+    // A key that could not be read kept its default: what the checks say of it, or of the table round it, is not news.
     let told: Vec<String> = problems.iter().map(|problem| problem.key.clone()).collect();
-    problems.extend(settings.check().into_iter().filter(|problem| !told.contains(&problem.key)));
+    let is_news = |problem: &Problem| {
+        !told.iter().any(|key| {
+            key.strip_prefix(&problem.key).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })
+    };
+    problems.extend(settings.check().into_iter().filter(is_news));
     ConfigError::unless_empty(problems)?;
     let warnings = settings.warnings();
     Ok(Loaded { settings, source: text.to_owned(), warnings })

@@ -154,10 +154,7 @@ impl Parameters {
         }
         let index: usize = self.key.strip_prefix("strategy[")?.split(']').next()?.parse().ok()?;
         let strategy = entry(root, "strategy")?.1.get(index)?.get_ref().as_table()?;
-        match entry(strategy, "parameters")?.1 {
-            DeValue::Table(table) => Some(table),
-            _ => None,
-        }
+        entry(strategy, "parameters")?.1.as_table()
     }
 
     fn parse_from<P: DeserializeOwned>(

@@ -69,7 +69,8 @@ fn every_key_of_the_default_file_is_explained_on_its_line() {
         let Some((section, key)) = path.rsplit_once('.') else { continue };
         let is_told_elsewhere =
             path.ends_with("_jitter") || path.contains("limits.") || path.contains("fees.");
-        let is_inline = path.contains("sessions[]") || path.contains("early_closes[]");
+        let is_inline =
+            path.contains("sessions[]") || path.contains("early_closes[]") || path.contains("tick_band[]");
         if is_told_elsewhere || is_inline || key == "early_closes" {
             continue;
         }

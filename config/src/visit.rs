@@ -145,10 +145,10 @@ impl Visitor<'_, '_> {
             Mode::Read { table, reading, .. } => {
                 if let Some((key, found)) = find(table, name) {
                     reading.places.note_span(&path, reading.source, key.clone());
-                    match found.get_ref() {
-                        DeValue::Table(inner) => walk_read(section, path, inner, key, reading),
-                        other => {
-                            let what = format!("{name} is a {}, not a table", other.type_str());
+                    match found.get_ref().as_table() {
+                        Some(inner) => walk_read(section, path, inner, key, reading),
+                        None => {
+                            let what = format!("{name} is a {}, not a table", found.get_ref().type_str());
                             reading.refuse(
                                 found.span(),
                                 path.clone(),
@@ -234,13 +234,13 @@ impl Visitor<'_, '_> {
                 let header = span.clone();
                 match find(table, name) {
                     None => *raw = crate::strategy::Parameters::absent(path, reading.source, header),
-                    Some((key, found)) => match found.get_ref() {
-                        DeValue::Table(inner) => {
+                    Some((key, found)) => match found.get_ref().as_table() {
+                        Some(inner) => {
                             reading.places.note_span(&path, reading.source, key.clone());
                             *raw = crate::strategy::Parameters::read(path, reading.source, inner, key);
                         }
-                        other => {
-                            let what = format!("{name} is a {}, not a table", other.type_str());
+                        None => {
+                            let what = format!("{name} is a {}, not a table", found.get_ref().type_str());
                             let mend = "write it as [strategy.parameters] below its [[strategy]]";
                             reading.refuse(found.span(), path, Wrong::new(what, mend));
                         }

@@ -89,7 +89,7 @@ impl Checker<'_> {
         }
         let topology = settings.topology_of(host);
         if let Err(error) = topology.check(host) {
-            self.topology_error(&topology, error);
+            return self.topology_error(&topology, error);
         }
         let (cores, wanted) = (topology.strategy_cores(), settings.strategy_cores());
         if settings.topology.preset == Preset::Custom && cores != wanted {

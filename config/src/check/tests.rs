@@ -10,6 +10,12 @@ fn host(cores: usize) -> HostCores {
 /// this and how to mend it.
 #[track_caller]
 fn refused(from: &str, to: &str, key: &str, what: &str, mend: &str) {
+    assert_eq!(refused_among_others(from, to, key, what, mend), 1, "{to}");
+}
+
+/// The same where other problems follow from it; gives how many there are.
+#[track_caller]
+fn refused_among_others(from: &str, to: &str, key: &str, what: &str, mend: &str) -> usize {
     let at = DEFAULT_TOML.find(from).unwrap_or_else(|| panic!("{from:?} is not in the default file"));
     let text = DEFAULT_TOML.replacen(from, to, 1);
     let error = from_text(Path::new("x.toml"), &text).expect_err(to);
@@ -19,8 +25,12 @@ fn refused(from: &str, to: &str, key: &str, what: &str, mend: &str) {
     let line = DEFAULT_TOML[..at].matches('\n').count() + 1;
     let lines = line..=line + from.matches('\n').count().max(to.matches('\n').count());
     let found = problem.line().unwrap_or(0);
-    assert!(lines.contains(&found), "line {found}, not {lines:?}: {problem}");
-    assert_eq!(error.problems.len(), 1, "{error}");
+    // What is missing is told at its table.
+    let header =
+        DEFAULT_TOML[..at].rfind("\n[").map_or(0, |table| DEFAULT_TOML[..=table].matches('\n').count() + 1);
+    let is_told_there = what.contains("missing") && found == header;
+    assert!(is_told_there || lines.contains(&found), "line {found}, not {lines:?}: {problem}");
+    error.problems.len()
 }
 
 #[test]
@@ -103,8 +113,7 @@ fn ticks_lots_and_multipliers_must_be_positive_and_price_limits_on_the_grid() {
 fn tick_bands_must_ascend_on_their_own_grid_and_exclude_a_tick() {
     let bands = |bands: &str| format!("tick_band = [{bands}] #");
     let line = "tick = \"0.01\"    ";
-    let refuse =
-        |text: &str, key: &str, what: &str, mend: &str| refused(line, &bands(text), key, what, mend);
+    let refuse = |text: &str, key: &str, what: &str, mend: &str| refused(line, &bands(text), key, what, mend);
     refuse(
         "{from = \"1\", tick = \"0.01\"}, {from = \"0\", tick = \"0.1\"}",
         "instrument[0].tick_band",
@@ -191,7 +200,13 @@ fn calendars_are_expanded_when_they_are_read() {
         "unknown",
         "\"America/New_York\"",
     );
-    refused("name = \"nasdaq\"", "name = \"always\"", "calendar[0].name", "always open", "another name");
+    refused_among_others(
+        "name = \"nasdaq\"",
+        "name = \"always\"",
+        "calendar[0].name",
+        "always open",
+        "another name",
+    );
     refused(
         "close = \"16:00\" }",
         "close = \"16:00\" }, { days = \"mon\", open = \"15:00\", close = \"17:00\" }",
@@ -210,7 +225,13 @@ fn calendars_are_expanded_when_they_are_read() {
 
 #[test]
 fn names_stand_once_and_name_what_is_there() {
-    refused("symbol = \"AAAB\"", "symbol = \"AAAA\"", "instrument[1].symbol", "stands twice", "remove");
+    refused_among_others(
+        "symbol = \"AAAB\"",
+        "symbol = \"AAAA\"",
+        "instrument[1].symbol",
+        "stands twice",
+        "remove",
+    );
     refused("name = \"taker\"", "name = \"maker\"", "strategy[1].name", "stands twice", "rename");
     refused("name = \"taker\"", "name = \"a b\"", "strategy[1].name", "not a name", "letters");
     refused(
@@ -247,13 +268,6 @@ fn strategies_stand_on_cores_without_holes_within_their_limits() {
         "greater than 0",
     );
     refused("max_in_flight = 32", "max_in_flight = 0", "strategy[0].max_in_flight", "0", "1 to 65536");
-    refused(
-        "max_open_orders = 32",
-        "max_open_orders = 5000",
-        "pipeline.egress_slots",
-        "do not hold the 5064 messages",
-        "8192",
-    );
     refused("#position_max = 1000", "position_max = 0", "strategy[0].position_max", "is 0", "greater than 0");
     refused(
         "half_spread_ticks = 1 ",
@@ -263,11 +277,25 @@ fn strategies_stand_on_cores_without_holes_within_their_limits() {
         "must be positive",
     );
     refused(
-        "levels = 5      ",
-        "levels = 6      ",
+        "\nlevels = 5      ",
+        "\nlevels = 6      ",
         "strategy[1].parameters.levels",
         "shows 5",
         "book.view_levels",
+    );
+}
+
+#[test]
+fn all_that_strategies_may_have_under_way_must_fit_into_the_egress_ring() {
+    let text = DEFAULT_TOML.replacen("max_open_orders = 32", "max_open_orders = 4000", 1);
+    assert!(from_text(Path::new("x.toml"), &text).is_ok());
+    let text = DEFAULT_TOML.replacen("max_open_orders = 32", "max_open_orders = 5000", 1);
+    let error = from_text(Path::new("x.toml"), &text).unwrap_err();
+    let problem = &error.problems[0];
+    assert_eq!((error.problems.len(), problem.key.as_str()), (1, "pipeline.egress_slots"), "{error}");
+    assert!(
+        problem.what.contains("do not hold the 5064 messages") && problem.mend.contains("8192"),
+        "{problem}"
     );
 }
 
@@ -475,7 +503,7 @@ fn files_that_are_not_there_are_told_before_the_start() {
     let problems = settings.validate(&host(2));
     assert_eq!(problems.len(), 1);
     assert!(
-        problems[0].to_string().starts_with("x.toml:11:10: feed.files: cannot read /nowhere/data"),
+        problems[0].to_string().starts_with("x.toml:11:9: feed.files: cannot read /nowhere/data"),
         "{}",
         problems[0]
     );
