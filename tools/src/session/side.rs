@@ -10,10 +10,12 @@ use spinward_recorder::SessionFolder;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 /// Sockets, bound before the session starts so that what is wrong with them is told before anything runs.
 pub(crate) struct Side {
+    runtime: Runtime,
     listener: Option<TcpListener>,
     operator: Option<OperatorServer>,
 }
@@ -33,6 +35,11 @@ pub(crate) struct SideThread {
 
 impl Side {
     pub(crate) fn bind(settings: &Settings, folder: &SessionFolder) -> Result<Self, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("cannot start the side thread's runtime")?;
+        let entered = runtime.enter();
         let listener = match settings.metrics_address() {
             Some(address) => {
                 let listener = TcpListener::bind(address)
@@ -49,16 +56,14 @@ impl Side {
             Some(path) => Some(OperatorServer::bind(&path).map_err(Failure::usage)?),
             None => None,
         };
-        Ok(Self { listener, operator })
+        drop(entered);
+        Ok(Self { runtime, listener, operator })
     }
 
     pub(crate) fn start(self, parts: SideParts) -> Result<SideThread, Failure> {
         let (stop, stopped) = oneshot::channel::<()>();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .context("cannot start the side thread's runtime")?;
-        if let Some(address) = self.listener.as_ref().and_then(|listener| listener.local_addr().ok()) {
+        let Self { runtime, listener, operator } = self;
+        if let Some(address) = listener.as_ref().and_then(|listener| listener.local_addr().ok()) {
             parts.sources.set_address(address);
         }
         let thread = std::thread::Builder::new()
@@ -66,11 +71,11 @@ impl Side {
             .spawn(move || {
                 runtime.block_on(async move {
                     let SideParts { sources, sender, progress } = parts;
-                    if let Some(listener) = self.listener {
+                    if let Some(listener) = listener {
                         let sources = Arc::clone(&sources);
                         tokio::spawn(metrics::serve(listener, sources));
                     }
-                    if let Some(operator) = self.operator {
+                    if let Some(operator) = operator {
                         let status = Arc::clone(&sources);
                         tokio::spawn(operator.run(sender.with_status(Arc::new(move || status.status()))));
                     }
