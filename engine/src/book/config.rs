@@ -21,7 +21,7 @@ pub const ORDER_QTY_MAX: i64 = (1 << 43) - 1;
 /// counted, and quarantines the book as a full pool does.
 pub const LEVEL_QTY_MAX: i64 = 1 << 58;
 
-/// Sizes of the book stage. All memory is taken at construction: about 56 bytes an order, 93 bytes a level, and an instrument
+/// Sizes of the book stage. All memory is taken at construction: 56 to 72 bytes an order, about 93 bytes a level, and an instrument
 /// 128 bytes + 1 KiB of levels + 8 bytes a volatility sample.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BookConfig {

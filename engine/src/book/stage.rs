@@ -119,8 +119,7 @@ impl BookStage {
     /// then wait for memory at the same time instead of one after the other.
     ///
     /// Plain loads, as a prefetch instruction cannot be had without `unsafe`: the results are thrown away, so the processor runs ahead of them, but
-    /// each costs a place in its window. Worth it for a burst over many instruments (4 to 16 events); on few, hot ones it costs some
-    /// ten instructions for nothing.
+    /// each takes room in its window. For bursts of 4 to 16 events that are there already; for single events it is work for nothing.
     #[inline]
     pub fn prefetch(&self, event: &Event) {
         if let Some(head) = self.heads.get(event.instrument.index()) {

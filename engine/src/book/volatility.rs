@@ -12,7 +12,8 @@
 //! term, one square root; so it agrees bit by bit on every host. A trusted quote has both sides, uncrossed, is not quarantined, and its mid is not 0.
 //!
 //! Between two views of an instrument at most the first grid line can have a return that is not zero, so a view costs one comparison, and the first
-//! one behind a grid line W additions. Each instrument has W doubles; the mean of none is kept, so nothing drifts.
+//! one behind a grid line W additions. Each instrument has W doubles; the sum is taken
+//! anew each time, so nothing drifts.
 
 use super::config::BookConfig;
 use crate::words::{Nanos, Price};
