@@ -75,7 +75,7 @@ fn a_long_session_shows_every_counter_moving_and_is_the_same_at_every_lag() {
         ("simulated faults", venue.refused[RejectCode::Simulated.index()].value()),
         ("too late", venue.refused[RejectCode::TooLate.index()].value()),
     ] {
-        assert!(value > 20, "{name}: {value}");
+        assert!(value > 10, "{name}: {value}");
     }
     assert_eq!(us.late.value() + us.unanswered.value() + venue.reports_lost.value(), 0);
     let reports = seen.iter().filter(|s| s.kind == FrameKind::Report as u8).count() as u64;
