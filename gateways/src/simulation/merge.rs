@@ -394,6 +394,8 @@ impl<B: MarketBook> Simulation<B> {
         match offer.kind {
             // Reports keep their order: none that is yet to be made is earlier.
             Kind::Report => {}
+            // Before the reports of its instant: with the reports full, waiting for one of these would be for ever.
+            Kind::Refusal if self.unmade_from() == offer.time => {}
             Kind::Recovery | Kind::Refusal | Kind::Timer | Kind::Market => {
                 if self.unmade_from() <= offer.time {
                     return Err(Pause::Engine);
