@@ -177,7 +177,7 @@ pub enum DecodeError {
     Syntax = 6,
     /// The table of instruments is full.
     TooManyInstruments = 7,
-    /// More events than [`EVENTS_PER_MESSAGE_MAX`](crate::stages::EVENTS_PER_MESSAGE_MAX), or a message over the maximum size.
+    /// More events than [`EVENTS_PER_MESSAGE_MAX`](crate::normalizer::EVENTS_PER_MESSAGE_MAX), or a message over the maximum size.
     TooLarge = 8,
     /// Names an instrument that was neither configured nor learnt.
     UnknownInstrument = 9,

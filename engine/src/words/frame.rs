@@ -117,7 +117,7 @@ impl Frame {
     }
 }
 
-/// A message on its way into frames: what a [`FrameSource`](crate::pipeline::FrameSource) gives to the sequencer.
+/// A message on its way into frames: what a [`Driver`](crate::pipeline::Driver) gives to the sequencer.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
     /// Who sent it.
