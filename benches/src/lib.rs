@@ -4,5 +4,7 @@
 //! a few per cent of its time to ticks. So a measurement runs in short rounds, each round has its own [`pingpong`] as a ruler, and medians of
 //! rounds are quoted, labelled near or far.
 
+pub mod lab;
 pub mod pingpong;
 pub mod report;
+pub mod session;

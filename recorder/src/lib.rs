@@ -36,11 +36,11 @@ pub use format::{
     FORMAT_VERSION, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, RECORD_PAYLOAD_BYTES_MAX, SEGMENT_BYTES_MAX,
     SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES,
 };
-pub use list::{SegmentInfo, segments};
 pub use journal::{FrameRef, JournalReader, JournalWriter, Verification, verify};
 pub use latency::{
     LATENCY_DIGITS, LATENCY_NS_MAX, LATENCY_NS_MIN, LatencyHistograms, LatencyLog, LatencySummary,
 };
+pub use list::{SegmentInfo, segments};
 pub use manifest::{Ended, Host, MANIFEST_FORMAT, Manifest, ManifestError, fingerprint};
 pub use preparer::{JournalConfig, Preparer, PreparerCounters};
 pub use reader::{Cut, CutCause};

@@ -50,6 +50,9 @@ enum Pause {
     End,
 }
 
+/// Operator's commands that can be under way beside the simulation's own messages.
+const COMMANDS_UNDER_WAY: usize = 64;
+
 const BEFORE_ALL: Nanos = Nanos::new(i64::MIN);
 
 /// A simulated session; see the [module](super).
@@ -111,7 +114,7 @@ impl<B: MarketBook> Simulation<B> {
             recovered: recovered.into(),
             refusals: VecDeque::with_capacity(config.refusals_max),
             backlog: Backlog::new(config.backlog_messages_max, config.backlog_bytes_max),
-            under_way: VecDeque::with_capacity(config.messages_under_way_max),
+            under_way: VecDeque::with_capacity(config.messages_under_way_max + COMMANDS_UNDER_WAY),
             look_ahead: config.look_ahead(venue.config()),
             act_after: venue.config().act_after_min(),
             report_after: venue.config().report.base,
@@ -568,6 +571,14 @@ impl<B: MarketBook> Driver for Simulation<B> {
 
     fn now(&self) -> Nanos {
         if self.last_time == BEFORE_ALL { self.start.unwrap_or(Nanos::ZERO) } else { self.last_time }
+    }
+
+    fn entered(&mut self, frame: u64) {
+        // What an operator's command causes is decided now: until it is done, nothing later may be given away. Beyond the room that is kept
+        // for commands its orders are moved to where they cannot be in the past (`late`).
+        if self.under_way.len() < self.under_way.capacity() {
+            self.under_way.push_back((frame, self.now()));
+        }
     }
 
     fn stop(&mut self) {

@@ -49,17 +49,19 @@ struct Report {
 }
 
 pub(crate) fn run(args: &BookArgs) -> Outcome {
-    let symbol = Symbol::new(&args.symbol)
-        .ok_or_else(|| Failure::Usage(anyhow!("--symbol {:?}: give 1 to 24 printable letters", args.symbol)))?;
+    let symbol = Symbol::new(&args.symbol).ok_or_else(|| {
+        Failure::Usage(anyhow!("--symbol {:?}: give 1 to 24 printable letters", args.symbol))
+    })?;
     let midnight = midnight(args.date.as_deref())?;
     let (format, decoder): (FileFormat, Box<dyn Decoder>) = match args.format {
         BookFormat::Itch50 => (
             FileFormat::Itch50 { midnights: vec![midnight.unwrap_or(Nanos::ZERO)] },
             Box::new(Itch50Decoder::new(Itch50Config { midnight, ..Itch50Config::default() })),
         ),
-        BookFormat::Binance => {
-            (FileFormat::Binance, Box::new(BinanceDecoder::new(&BinanceConfig::default()).map_err(Failure::usage)?))
-        }
+        BookFormat::Binance => (
+            FileFormat::Binance,
+            Box::new(BinanceDecoder::new(&BinanceConfig::default()).map_err(Failure::usage)?),
+        ),
     };
     let mut feed = file::open(&FileSpec::new(format, args.files.clone())).map_err(Failure::usage)?;
     let mut writer = csv::Writer::from_writer(sink(&args.out)?);
@@ -86,7 +88,9 @@ pub(crate) fn run(args: &BookArgs) -> Outcome {
     }
     outcome?;
     if report.rows == 0 {
-        eprintln!("{symbol} has no quote in these files: check --symbol (Binance: as in the data, such as BTCUSDT)");
+        eprintln!(
+            "{symbol} has no quote in these files: check --symbol (Binance: as in the data, such as BTCUSDT)"
+        );
         return Ok(ExitCode::from(CHECK_FAILED));
     }
     Ok(ExitCode::SUCCESS)
@@ -100,7 +104,10 @@ fn midnight(date: Option<&str>) -> Result<Option<Nanos>, Failure> {
         let midnight = date.in_tz("America/New_York")?.timestamp().as_nanosecond();
         Ok(Nanos::new(i64::try_from(midnight)?))
     };
-    read().with_context(|| format!("--date {text:?}: give it as 2019-12-30")).map(Some).map_err(Failure::Usage)
+    read()
+        .with_context(|| format!("--date {text:?}: give it as 2019-12-30"))
+        .map(Some)
+        .map_err(Failure::Usage)
 }
 
 fn sink(out: &Path) -> Result<Box<dyn Write>, Failure> {
@@ -226,7 +233,8 @@ impl Books {
 
     fn report(&self) -> Report {
         let counters = self.normalizer.counters();
-        let of_kind = |kind: EventKind| counters.events.get(kind as usize - 1).map_or(0, |counter| counter.value());
+        let of_kind =
+            |kind: EventKind| counters.events.get(kind as usize - 1).map_or(0, |counter| counter.value());
         Report {
             messages: self.messages,
             events: counters.events.iter().map(|counter| counter.value()).sum(),
