@@ -323,7 +323,7 @@ pub struct Setup {
     pub burst: usize,
 }
 
-/// Runs one round on cores 0 (sequencer and tap) and 1 (stages and journal).
+/// Runs one round on cores 0 (sequencer) and 1 (everything else).
 ///
 /// # Errors
 /// Whatever a part says of its settings.
@@ -438,11 +438,11 @@ pub fn stages(market: &Market, traded: usize) -> Result<Stages, Box<dyn Error>> 
                 .collect(),
         }],
         open_orders_max: 1_024,
-        message_rate_max: 1_000_000,
+        message_rate_max: 20_000,
         message_rate_window: Nanos::from_millis(100),
         duplicate_window: Nanos::ZERO,
         stale_after: Nanos::from_secs(60),
-        egress_slots: 4_096,
+        egress_slots: PipelineConfig::default().egress_slots,
         ..RiskConfig::default()
     };
     let taker = ImbalanceTaker::new(ImbalanceTakerParameters {
@@ -465,8 +465,8 @@ pub fn stages(market: &Market, traded: usize) -> Result<Stages, Box<dyn Error>> 
             strategy: Box::new(taker),
             instruments: ids,
             intent_ttl: Nanos::from_secs(1),
-            max_in_flight: 256,
-            max_open_orders: 256,
+            max_in_flight: 128,
+            max_open_orders: 128,
         }]
     };
     let decoder =

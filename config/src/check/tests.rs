@@ -36,20 +36,20 @@ fn refused_among_others(from: &str, to: &str, key: &str, what: &str, mend: &str)
 #[test]
 fn rings_that_are_no_power_of_two_and_bursts_out_of_range_are_refused() {
     refused(
-        "ingress_slots = 4096",
+        "ingress_slots = 1024",
         "ingress_slots = 5000",
         "pipeline.ingress_slots",
         "5000 slots are not a power of two",
         "4096 or 8192",
     );
     refused(
-        "event_slots = 1024",
+        "event_slots = 256",
         "event_slots = 131072",
         "pipeline.event_slots",
         "out of the range 64 to 65536",
         "use 65536",
     );
-    refused("event_slots = 1024", "event_slots = 0", "pipeline.event_slots", "0 slots", "use 64");
+    refused("event_slots = 256", "event_slots = 0", "pipeline.event_slots", "0 slots", "use 64");
     refused("burst = 1 ", "burst = 0 ", "pipeline.burst", "0 is out of range", "1 to 4096");
     refused("burst = 1 ", "burst = 4097 ", "pipeline.burst", "4097", "1 to 4096");
 }
@@ -287,7 +287,7 @@ fn strategies_stand_on_cores_without_holes_within_their_limits() {
 
 #[test]
 fn all_that_strategies_may_have_under_way_must_fit_into_the_egress_ring() {
-    let text = DEFAULT_TOML.replacen("max_open_orders = 32", "max_open_orders = 4000", 1);
+    let text = DEFAULT_TOML.replacen("max_open_orders = 32", "max_open_orders = 900", 1);
     assert!(from_text(Path::new("x.toml"), &text).is_ok());
     let text = DEFAULT_TOML.replacen("max_open_orders = 32", "max_open_orders = 5000", 1);
     let error = from_text(Path::new("x.toml"), &text).unwrap_err();

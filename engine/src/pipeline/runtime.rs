@@ -49,9 +49,10 @@ pub struct PipelineConfig {
 impl Default for PipelineConfig {
     fn default() -> Self {
         Self {
-            ingress_slots: 4_096,
-            event_slots: 1_024,
-            egress_slots: 4_096,
+            // Small enough to stay in a core's own cache: 128 KiB, 0.4 MiB and 0.2 MiB.
+            ingress_slots: 1_024,
+            event_slots: 256,
+            egress_slots: 1_024,
             burst: 1,
             stamps: StampMode::All,
             lock_memory: false,
