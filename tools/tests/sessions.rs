@@ -1,4 +1,5 @@
 //! Whole sessions of the real program: run, killed, damaged, halted, resumed, replayed.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails, and says what it drew")]
 
 mod support;
 

@@ -116,7 +116,7 @@ fn a_kill_cancels_everything_and_holds_until_its_owner_lifts_it() {
     assert_eq!(summary["open_orders"], 0);
     assert!(summary["orders"].as_u64().unwrap() > 0);
     replay(&program, session.path(), "fused");
-    assert_nothing_new_after_the_halt(&session);
+    assert!(cancels_after_the_halt(&session) > 0, "there were orders to cancel");
 
     // The next session begins halted and says why; not an order leaves.
     let again =
@@ -148,8 +148,8 @@ fn a_kill_cancels_everything_and_holds_until_its_owner_lifts_it() {
     assert!(after["orders"].as_u64().unwrap() > 0);
 }
 
-/// From the audit: after the halt only cancels are approved.
-fn assert_nothing_new_after_the_halt(session: &SessionFolder) {
+/// From the audit: after the halt only cancels are approved; how many.
+fn cancels_after_the_halt(session: &SessionFolder) -> usize {
     let mut audit = AuditReader::open(&session.audit()).unwrap();
     let (mut is_halted, mut cancels) = (false, 0);
     while let Some(record) = audit.next().unwrap() {
@@ -168,7 +168,8 @@ fn assert_nothing_new_after_the_halt(session: &SessionFolder) {
             | AuditRecord::End { .. } => {}
         }
     }
-    assert!(is_halted && cancels > 0, "halted: {is_halted}, cancels: {cancels}");
+    assert!(is_halted, "no halt in the audit");
+    cancels
 }
 
 #[test]
@@ -181,4 +182,32 @@ fn a_halt_holds_when_another_session_is_resumed() {
     std::fs::write(program.path("sessions/synthetic.halted.toml"), latch).unwrap();
     let resumed = run(&program, &[&config[..], &["--duration", "1s", "--resume", text(&sound)]].concat());
     assert_eq!(resumed["trading_state"], "halted", "{resumed}");
+}
+
+#[test]
+fn a_halted_session_that_is_killed_is_resumed_halted() {
+    let program = Program::new();
+    let config = configuration(&program, &[("arrivals = \"bursts\"", "arrivals = \"even\"")]);
+    let config = ["--config", text(&config), "--seed", "23"];
+    let mut running = Running::start(&program, &config);
+    until("an order", || (running.number("orders") > 0).then_some(()));
+    running.control(&["kill", "desk", "fat", "finger"]);
+    until("the halt", || (running.state() == "halted").then_some(()));
+    running.child.kill().unwrap();
+    running.child.wait().unwrap();
+    // Whether the latch came to the disk before the kill or not: the journal has it.
+    let file = program.path("sessions/synthetic.halted.toml");
+    if file.exists() {
+        std::fs::remove_file(&file).unwrap();
+    }
+    let left = text(running.session.path());
+    let resumed = [&config[..], &["--resume", left, "--duration", "1s", "--pace", "max"]].concat();
+    let said = program.run(&run_words(&resumed)).with_code(0);
+    assert!(said.err.contains("halted"), "{}", said.err);
+    let summary = said.json();
+    assert_eq!(summary["trading_state"], "halted", "{summary}");
+    let after = SessionFolder::open(&session_of(&program, &summary)).unwrap();
+    // Orders that the kill left open are cancelled at once, if there were any.
+    cancels_after_the_halt(&after);
+    assert!(std::fs::read_to_string(&file).unwrap().contains("\"desk\""), "the latch is on the disk again");
 }
