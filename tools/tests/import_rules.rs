@@ -1,4 +1,5 @@
 //! Who may import whom: the table of `docs/architecture.md`, held.
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a failed one is a failed test")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -4,12 +4,17 @@ use super::ControlArgs;
 use super::output::line;
 use crate::failure::{CHECK_FAILED, Failure, Outcome};
 use serde_json::json;
-use spinward_gateways::operator;
+use spinward_gateways::operator::{self, SendError};
 use std::process::ExitCode;
 
 pub(crate) fn run(args: &ControlArgs) -> Outcome {
-    let answer = operator::send(&args.socket, &args.words.join(" ")).map_err(Failure::usage)?;
-    let is_good = answer.starts_with("ok");
+    let (is_good, answer) = match operator::send(&args.socket, &args.words.join(" ")) {
+        Ok(answer) => (true, answer),
+        Err(SendError::Refused(answer)) => (false, answer),
+        Err(error @ (SendError::Connect { .. } | SendError::Talk { .. } | SendError::BadLine)) => {
+            return Err(Failure::usage(error));
+        }
+    };
     if args.json {
         line(json!({ "ok": is_good, "answer": answer }));
     } else {

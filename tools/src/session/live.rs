@@ -77,21 +77,22 @@ pub(crate) fn run(
         None => None,
     };
     let latch = LatchFile::new(root, &settings.session.name);
-    let first = match &recovered {
-        Some(recovered) => recovered.latch,
-        None => latch.read().map_err(Failure::Usage)?.map(|halt| {
-            eprintln!(
-                "halted by {} since {} ({}): {}; lift it with `spinward control resume {}`, or remove {}",
-                halt.owner,
-                halt.since,
-                halt.session,
-                halt.reason,
-                halt.owner,
-                latch.path().display()
-            );
-            halt.command()
-        }),
-    };
+    // A halt holds for whatever session comes next, also if the one that is resumed knows nothing of it.
+    let halted = latch.read().map_err(Failure::Usage)?;
+    if let Some(halt) = &halted {
+        eprintln!(
+            "halted by {} since {} ({}): {}; lift it with `spinward control resume {}`, or remove {}",
+            halt.owner,
+            halt.since,
+            halt.session,
+            halt.reason,
+            halt.owner,
+            latch.path().display()
+        );
+    }
+    let first = halted
+        .map(|halt| halt.command())
+        .or_else(|| recovered.as_ref().and_then(|recovered| recovered.latch));
     let clock = Clock::new();
     let stages = parts::stages(settings, registry)?;
     let simulation = simulation(settings, recovered.as_ref(), &clock)?;

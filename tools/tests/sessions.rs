@@ -1,0 +1,19 @@
+//! Whole sessions of the real program: run, killed, damaged, halted, resumed, replayed.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails, and says what it drew")]
+
+mod support;
+
+#[path = "sessions/setup.rs"]
+mod setup;
+#[path = "sessions/ledger.rs"]
+mod ledger;
+#[path = "sessions/determinism.rs"]
+mod determinism;
+#[path = "sessions/capture.rs"]
+mod capture;
+#[path = "sessions/kill.rs"]
+mod kill;
+#[path = "sessions/damage.rs"]
+mod damage;
+#[path = "sessions/latch.rs"]
+mod latch;
