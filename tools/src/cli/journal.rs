@@ -72,7 +72,9 @@ fn cat(folder: &SessionFolder, as_json: bool) -> Outcome {
 }
 
 fn kind_name(frame: &FrameRef<'_>) -> String {
-    frame.kind().map_or_else(|| format!("kind-{}", frame.kind_number), |kind| format!("{kind:?}").to_lowercase())
+    frame
+        .kind()
+        .map_or_else(|| format!("kind-{}", frame.kind_number), |kind| format!("{kind:?}").to_lowercase())
 }
 
 /// The payload as people read it: text as text, records by their fields, the rest in hexadecimal.
@@ -159,7 +161,11 @@ fn check(folder: &SessionFolder, as_json: bool) -> Outcome {
             }
             line(format!(
                 "end       {}",
-                if found.is_ended_by_writer { "ended by its writer" } else { "not ended: the process was killed, or still runs" }
+                if found.is_ended_by_writer {
+                    "ended by its writer"
+                } else {
+                    "not ended: the process was killed, or still runs"
+                }
             ));
             if let Some(cut) = &found.cut {
                 line(format!("torn tail {cut}"));

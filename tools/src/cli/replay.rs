@@ -71,7 +71,10 @@ fn print(report: &Report) {
     line(format!("session   {}", report.session));
     line(format!("replayed  {} frames, topology {}", output::count(report.frames), report.topology));
     if report.incomplete_frames > 0 {
-        line(format!("          {} frame(s) of a message that was never whole, left out", report.incomplete_frames));
+        line(format!(
+            "          {} frame(s) of a message that was never whole, left out",
+            report.incomplete_frames
+        ));
     }
     if let Some(cut) = &report.torn_tail {
         line(format!("torn tail {cut}"));

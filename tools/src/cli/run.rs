@@ -35,6 +35,10 @@ pub(crate) fn run(registry: &Registry, args: &RunArgs) -> Outcome {
         is_quiet: args.quiet,
     };
     let summary = live::run(&settings, registry, &options)?;
-    if args.json { summary.print_json()? } else { summary.print() }
+    if args.json {
+        summary.print_json()?
+    } else {
+        summary.print()
+    }
     Ok(if summary.is_whole() { ExitCode::SUCCESS } else { ExitCode::from(CHECK_FAILED) })
 }

@@ -72,9 +72,11 @@ async fn answer(mut stream: TcpStream, sources: &Sources) -> std::io::Result<()>
         }
         ("GET", "/health") => match sources.health() {
             Ok(()) => ("200 OK", "text/plain; charset=utf-8", format!("ok {}\n", sources.status())),
-            Err(why) => {
-                ("503 Service Unavailable", "text/plain; charset=utf-8", format!("{why}; {}\n", sources.status()))
-            }
+            Err(why) => (
+                "503 Service Unavailable",
+                "text/plain; charset=utf-8",
+                format!("{why}; {}\n", sources.status()),
+            ),
         },
         ("GET", _) => ("404 Not Found", "text/plain; charset=utf-8", "try /metrics or /health\n".to_owned()),
         _ => ("405 Method Not Allowed", "text/plain; charset=utf-8", "GET only\n".to_owned()),

@@ -142,7 +142,9 @@ impl Sources {
             self.risk.open_orders.value(),
             self.fills(),
             self.progress.sequenced().saturating_sub(self.progress.done()),
-            self.address.get().map_or_else(String::new, |address| format!(" metrics http://{address}/metrics"))
+            self.address
+                .get()
+                .map_or_else(String::new, |address| format!(" metrics http://{address}/metrics"))
         )
     }
 

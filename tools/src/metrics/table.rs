@@ -60,15 +60,23 @@ pub(super) const TABLE: &[Metric] = &[
             out(&[("kind", &snake(&format!("{kind:?}")))], counter.value() as f64);
         }
     }),
-    gauge("spinward_ingress_backlog_frames", "Frames in the ingress ring that the engine has not finished.", |s, out| {
-        out(&[], s.pipeline.sequencer.backlog.value() as f64);
-    }),
-    counter("spinward_sequencer_waits_total", "Polls of the sequencer that could not go on, by reason.", |s, out| {
-        let counters = &s.pipeline.sequencer;
-        out(&[("reason", "ingress_full")], counters.ingress_full.value() as f64);
-        out(&[("reason", "driver")], counters.waits.value() as f64);
-        out(&[("reason", "journal")], counters.journal_waits.value() as f64);
-    }),
+    gauge(
+        "spinward_ingress_backlog_frames",
+        "Frames in the ingress ring that the engine has not finished.",
+        |s, out| {
+            out(&[], s.pipeline.sequencer.backlog.value() as f64);
+        },
+    ),
+    counter(
+        "spinward_sequencer_waits_total",
+        "Polls of the sequencer that could not go on, by reason.",
+        |s, out| {
+            let counters = &s.pipeline.sequencer;
+            out(&[("reason", "ingress_full")], counters.ingress_full.value() as f64);
+            out(&[("reason", "driver")], counters.waits.value() as f64);
+            out(&[("reason", "journal")], counters.journal_waits.value() as f64);
+        },
+    ),
     counter("spinward_egress_items_total", "Orders and refusals taken from the egress ring.", |s, out| {
         out(&[], s.pipeline.sequencer.outbound.value() as f64);
     }),
@@ -78,21 +86,29 @@ pub(super) const TABLE: &[Metric] = &[
             out(&[("agent", agent)], counters.items.value() as f64);
         }
     }),
-    counter("spinward_ring_full_total", "Polls that found the ring or segment behind full, by place.", |s, out| {
-        for (agent, counters) in &s.pipeline.agents {
-            out(&[("place", agent)], counters.blocked.value() as f64);
-        }
-        out(&[("place", "sequencer")], s.pipeline.sequencer.ingress_full.value() as f64);
-        for (stream, appended, _) in &s.streams {
-            out(&[("place", &format!("{stream}_segment"))], appended.no_segment.value() as f64);
-        }
-    }),
-    counter("spinward_core_turns_total", "Turns of a core's duty cycle, by thread and whether some agent worked.", |s, out| {
-        for core in &s.cores {
-            out(&[("thread", &core.thread), ("turn", "busy")], core.counters.busy_turns.value() as f64);
-            out(&[("thread", &core.thread), ("turn", "idle")], core.counters.idle_turns.value() as f64);
-        }
-    }),
+    counter(
+        "spinward_ring_full_total",
+        "Polls that found the ring or segment behind full, by place.",
+        |s, out| {
+            for (agent, counters) in &s.pipeline.agents {
+                out(&[("place", agent)], counters.blocked.value() as f64);
+            }
+            out(&[("place", "sequencer")], s.pipeline.sequencer.ingress_full.value() as f64);
+            for (stream, appended, _) in &s.streams {
+                out(&[("place", &format!("{stream}_segment"))], appended.no_segment.value() as f64);
+            }
+        },
+    ),
+    counter(
+        "spinward_core_turns_total",
+        "Turns of a core's duty cycle, by thread and whether some agent worked.",
+        |s, out| {
+            for core in &s.cores {
+                out(&[("thread", &core.thread), ("turn", "busy")], core.counters.busy_turns.value() as f64);
+                out(&[("thread", &core.thread), ("turn", "idle")], core.counters.idle_turns.value() as f64);
+            }
+        },
+    ),
     // -- normalizer
     counter("spinward_normalizer_frames_total", "Frames taken by the normalizer.", |s, out| {
         out(&[], s.normalizer.frames.value() as f64);
@@ -155,32 +171,43 @@ pub(super) const TABLE: &[Metric] = &[
     }),
     counter("spinward_strategy_intents_total", "Intents given, by strategy and action.", |s, out| {
         for strategy in s.runners.iter().flat_map(|runner| &runner.strategies) {
-            let actions =
-                [("new", &strategy.new_orders), ("cancel", &strategy.cancels), ("replace", &strategy.replaces)];
+            let actions = [
+                ("new", &strategy.new_orders),
+                ("cancel", &strategy.cancels),
+                ("replace", &strategy.replaces),
+            ];
             for (action, counter) in actions {
                 out(&[("strategy", &strategy.name), ("action", action)], counter.value() as f64);
             }
         }
     }),
-    counter("spinward_strategy_refused_total", "Wishes that the SDK refused before they became intents.", |s, out| {
-        for strategy in s.runners.iter().flat_map(|runner| &runner.strategies) {
-            for (reason, counter) in Refused::EVERY.iter().zip(&strategy.refused) {
-                let reason = snake(&format!("{reason:?}"));
-                out(&[("strategy", &strategy.name), ("reason", &reason)], counter.value() as f64);
+    counter(
+        "spinward_strategy_refused_total",
+        "Wishes that the SDK refused before they became intents.",
+        |s, out| {
+            for strategy in s.runners.iter().flat_map(|runner| &runner.strategies) {
+                for (reason, counter) in Refused::EVERY.iter().zip(&strategy.refused) {
+                    let reason = snake(&format!("{reason:?}"));
+                    out(&[("strategy", &strategy.name), ("reason", &reason)], counter.value() as f64);
+                }
             }
-        }
-    }),
+        },
+    ),
     gauge("spinward_strategy_in_flight", "New orders and replaces without an answer.", |s, out| {
         for strategy in s.runners.iter().flat_map(|runner| &runner.strategies) {
             out(&[("strategy", &strategy.name)], strategy.in_flight.value() as f64);
         }
     }),
     // -- risk
-    counter("spinward_risk_verdicts_total", "Verdicts on intents, by code; approved ones include mass cancels.", |s, out| {
-        for (code, counter) in RejectCode::EVERY.iter().zip(&s.risk.verdicts) {
-            out(&[("code", code.name())], counter.value() as f64);
-        }
-    }),
+    counter(
+        "spinward_risk_verdicts_total",
+        "Verdicts on intents, by code; approved ones include mass cancels.",
+        |s, out| {
+            for (code, counter) in RejectCode::EVERY.iter().zip(&s.risk.verdicts) {
+                out(&[("code", code.name())], counter.value() as f64);
+            }
+        },
+    ),
     counter("spinward_orders_sent_total", "Messages sent to the venue, by action.", |s, out| {
         for (action, counter) in ["new", "cancel", "replace"].iter().zip(&s.risk.messages_sent) {
             out(&[("action", action)], counter.value() as f64);
@@ -209,50 +236,66 @@ pub(super) const TABLE: &[Metric] = &[
     counter("spinward_risk_mass_cancels_total", "Cancels sent because everything had to go.", |s, out| {
         out(&[], s.risk.mass_cancels.value() as f64);
     }),
-    counter("spinward_risk_anomalies_total", "What the venue told us and should not have, or what went beyond a range, by kind.", |s, out| {
-        let risk = &s.risk;
-        let kinds = [
-            ("report_malformed", &risk.reports_malformed),
-            ("report_unknown_order", &risk.reports_unknown_order),
-            ("report_unexpected", &risk.reports_unexpected),
-            ("report_mismatched", &risk.reports_mismatched),
-            ("fill_duplicate", &risk.fills_duplicate),
-            ("fill_unknown_order", &risk.fills_unknown_order),
-            ("fill_unplaced", &risk.fills_unplaced),
-            ("overflow", &risk.overflows),
-            ("egress_failure", &risk.egress_failures),
-            ("refusal_unsent", &risk.refusals_unsent),
-            ("recovered_refused", &risk.recovered_refused),
-        ];
-        for (kind, counter) in kinds {
-            out(&[("kind", kind)], counter.value() as f64);
-        }
-    }),
+    counter(
+        "spinward_risk_anomalies_total",
+        "What the venue told us and should not have, or what went beyond a range, by kind.",
+        |s, out| {
+            let risk = &s.risk;
+            let kinds = [
+                ("report_malformed", &risk.reports_malformed),
+                ("report_unknown_order", &risk.reports_unknown_order),
+                ("report_unexpected", &risk.reports_unexpected),
+                ("report_mismatched", &risk.reports_mismatched),
+                ("fill_duplicate", &risk.fills_duplicate),
+                ("fill_unknown_order", &risk.fills_unknown_order),
+                ("fill_unplaced", &risk.fills_unplaced),
+                ("overflow", &risk.overflows),
+                ("egress_failure", &risk.egress_failures),
+                ("refusal_unsent", &risk.refusals_unsent),
+                ("recovered_refused", &risk.recovered_refused),
+            ];
+            for (kind, counter) in kinds {
+                out(&[("kind", kind)], counter.value() as f64);
+            }
+        },
+    ),
     gauge("spinward_trading_state", "0 normal, 1 reduce only, 2 cancel only, 3 halted.", |s, out| {
         out(&[], s.risk.trading_state.value() as f64);
     }),
     gauge("spinward_open_orders", "Orders that are not gone.", |s, out| {
         out(&[], s.risk.open_orders.value() as f64);
     }),
-    gauge("spinward_messages_under_way", "Messages sent and refusals told that are not yet answered.", |s, out| {
-        out(&[], s.risk.under_way.value() as f64);
-    }),
+    gauge(
+        "spinward_messages_under_way",
+        "Messages sent and refusals told that are not yet answered.",
+        |s, out| {
+            out(&[], s.risk.under_way.value() as f64);
+        },
+    ),
     // -- positions
     gauge("spinward_position_lots", "Position, signed lots.", |s, out| {
         for row in &s.positions.rows {
             out(&position_labels(s, row), row.qty.value() as f64);
         }
     }),
-    gauge("spinward_position_realized", "Realized profit before fees, in the instrument's currency.", |s, out| {
-        for row in &s.positions.rows {
-            out(&position_labels(s, row), row.realized.value() as f64 * NANO);
-        }
-    }),
-    gauge("spinward_position_unrealized", "Unrealized profit at the mid, in the instrument's currency.", |s, out| {
-        for row in &s.positions.rows {
-            out(&position_labels(s, row), row.unrealized.value() as f64 * NANO);
-        }
-    }),
+    gauge(
+        "spinward_position_realized",
+        "Realized profit before fees, in the instrument's currency.",
+        |s, out| {
+            for row in &s.positions.rows {
+                out(&position_labels(s, row), row.realized.value() as f64 * NANO);
+            }
+        },
+    ),
+    gauge(
+        "spinward_position_unrealized",
+        "Unrealized profit at the mid, in the instrument's currency.",
+        |s, out| {
+            for row in &s.positions.rows {
+                out(&position_labels(s, row), row.unrealized.value() as f64 * NANO);
+            }
+        },
+    ),
     gauge("spinward_position_fees", "Fees paid, in the instrument's currency.", |s, out| {
         for row in &s.positions.rows {
             out(&position_labels(s, row), row.fees.value() as f64 * NANO);
@@ -285,14 +328,18 @@ pub(super) const TABLE: &[Metric] = &[
         out(&[("kind", "refusal")], simulation.refusals.value() as f64);
         out(&[("kind", "recovered")], simulation.recovered.value() as f64);
     }),
-    counter("spinward_simulation_waits_total", "Polls in which no message could be given yet, by reason.", |s, out| {
-        let simulation = &s.simulation;
-        out(&[("reason", "feed")], simulation.waits_for_feed.value() as f64);
-        out(&[("reason", "engine")], simulation.waits_for_engine.value() as f64);
-        out(&[("reason", "room")], simulation.waits_for_room.value() as f64);
-        out(&[("reason", "venue")], simulation.waits_for_venue.value() as f64);
-        out(&[("reason", "pace")], simulation.waits_for_pace.value() as f64);
-    }),
+    counter(
+        "spinward_simulation_waits_total",
+        "Polls in which no message could be given yet, by reason.",
+        |s, out| {
+            let simulation = &s.simulation;
+            out(&[("reason", "feed")], simulation.waits_for_feed.value() as f64);
+            out(&[("reason", "engine")], simulation.waits_for_engine.value() as f64);
+            out(&[("reason", "room")], simulation.waits_for_room.value() as f64);
+            out(&[("reason", "venue")], simulation.waits_for_venue.value() as f64);
+            out(&[("reason", "pace")], simulation.waits_for_pace.value() as f64);
+        },
+    ),
     // -- files
     counter("spinward_journal_records_total", "Records appended, by stream.", |s, out| {
         for (stream, appended, _) in &s.streams {
@@ -304,11 +351,15 @@ pub(super) const TABLE: &[Metric] = &[
             out(&[("stream", stream)], appended.bytes.value() as f64);
         }
     }),
-    counter("spinward_journal_segments_prepared_total", "Segments reserved, mapped and prefaulted ahead of the writer.", |s, out| {
-        for (stream, _, prepared) in &s.streams {
-            out(&[("stream", stream)], prepared.segments_prepared.value() as f64);
-        }
-    }),
+    counter(
+        "spinward_journal_segments_prepared_total",
+        "Segments reserved, mapped and prefaulted ahead of the writer.",
+        |s, out| {
+            for (stream, _, prepared) in &s.streams {
+                out(&[("stream", stream)], prepared.segments_prepared.value() as f64);
+            }
+        },
+    ),
     counter("spinward_journal_flushes_total", "Flushes to the disk.", |s, out| {
         for (stream, _, prepared) in &s.streams {
             out(&[("stream", stream)], prepared.flushes.value() as f64);
@@ -319,11 +370,15 @@ pub(super) const TABLE: &[Metric] = &[
             out(&[("stream", stream)], prepared.flush_ns.value() as f64 * NANO);
         }
     }),
-    gauge("spinward_journal_unflushed_seconds_max", "Longest time between two moments at which all was on the disk: what a power cut can cost.", |s, out| {
-        for (stream, _, prepared) in &s.streams {
-            out(&[("stream", stream)], prepared.unflushed_ns_max.value() as f64 * NANO);
-        }
-    }),
+    gauge(
+        "spinward_journal_unflushed_seconds_max",
+        "Longest time between two moments at which all was on the disk: what a power cut can cost.",
+        |s, out| {
+            for (stream, _, prepared) in &s.streams {
+                out(&[("stream", stream)], prepared.unflushed_ns_max.value() as f64 * NANO);
+            }
+        },
+    ),
     // -- latency
     gauge("spinward_latency_seconds", "Latency by stage and quantile since the start.", |s, out| {
         for row in s.latency() {

@@ -37,9 +37,9 @@ impl LatchFile {
     /// What is latched.
     pub(crate) fn read(&self) -> anyhow::Result<Option<HaltFile>> {
         match std::fs::read_to_string(&self.path) {
-            Ok(text) => toml::from_str(&text)
-                .map(Some)
-                .with_context(|| format!("{}: not a kill latch; look at it, then mend or remove it", self.path.display())),
+            Ok(text) => toml::from_str(&text).map(Some).with_context(|| {
+                format!("{}: not a kill latch; look at it, then mend or remove it", self.path.display())
+            }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("cannot read {}", self.path.display())),
         }
@@ -58,9 +58,8 @@ impl LatchFile {
                 .with_context(|| format!("cannot write the kill latch {}", self.path.display()))
         } else {
             match std::fs::remove_file(&self.path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    Err(error).with_context(|| format!("cannot remove the kill latch {}", self.path.display()))
-                }
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error)
+                    .with_context(|| format!("cannot remove the kill latch {}", self.path.display())),
                 Ok(()) | Err(_) => Ok(()),
             }
         }

@@ -25,8 +25,8 @@ use spinward_gateways::operator::{OperatorInbox, operator_queue};
 use spinward_gateways::paper::{PaperVenue, StageBook};
 use spinward_gateways::simulation::Simulation;
 use spinward_recorder::{
-    AuditWriter, Ended, Host, Identity, JournalSink, JournalWriter, LatencyLog, LatencySummary, Manifest, Preparer, SessionFolder,
-    SessionTap, StateChange, latency_exchange, rfc3339,
+    AuditWriter, Ended, Host, Identity, JournalSink, JournalWriter, LatencyLog, LatencySummary, Manifest,
+    Preparer, SessionFolder, SessionTap, StateChange, latency_exchange, rfc3339,
 };
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -60,7 +60,11 @@ impl Inbox for SessionInbox {
 }
 
 /// Runs a session to its end.
-pub(crate) fn run(settings: &Settings, registry: &Registry, options: &LiveOptions) -> Result<Summary, Failure> {
+pub(crate) fn run(
+    settings: &Settings,
+    registry: &Registry,
+    options: &LiveOptions,
+) -> Result<Summary, Failure> {
     let host = host::cores();
     parts::check(settings, registry, &host).map_err(Failure::usage)?;
     let topology = settings.topology(&host).map_err(Failure::usage)?;
@@ -97,14 +101,16 @@ pub(crate) fn run(settings: &Settings, registry: &Registry, options: &LiveOption
     let now = now();
     let folder = SessionFolder::create(root, &settings.session.name, now)?;
     let identity = Identity::new();
-    let mut manifest = manifest(settings, options, &folder, &identity, &topology.name, recovered.as_ref(), now);
+    let mut manifest =
+        manifest(settings, options, &folder, &identity, &topology.name, recovered.as_ref(), now);
     manifest.write(&folder.manifest())?;
     let preparer = Preparer::start()?;
     let journal = JournalWriter::create_as(&folder.journal(), &settings.journal(), &preparer, identity)?;
     let audit = AuditWriter::create_as(&folder.audit(), &settings.journal(), &preparer, identity)?;
     std::fs::create_dir_all(folder.latency())
         .with_context(|| format!("cannot make the folder {}", folder.latency().display()))?;
-    let log = LatencyLog::create(&folder.latency().join("stages.hlog"), now, "spinward: latency of each stage")?;
+    let log =
+        LatencyLog::create(&folder.latency().join("stages.hlog"), now, "spinward: latency of each stage")?;
     let (latency, mut collector) = latency_exchange(&clock, Some(log))?;
     let (outcome, taken) = sync_channel(1);
     let (ended, written) = sync_channel(1);
@@ -173,7 +179,10 @@ pub(crate) fn run(settings: &Settings, registry: &Registry, options: &LiveOption
         Err(_) => problems.push("the journal was not ended".to_owned()),
     }
     if has_failed {
-        problems.push("a file of the session could not be written: the session was stopped, no order left after that".to_owned());
+        problems.push(
+            "a file of the session could not be written: the session was stopped, no order left after that"
+                .to_owned(),
+        );
     }
     if let Some(error) = failure.get() {
         problems.push(error.to_string());
@@ -234,7 +243,8 @@ fn simulation(
         StageBook::new(&book).map_err(Failure::usage)?,
     )
     .map_err(Failure::usage)?;
-    let records: Vec<RecoveredRecord> = recovered.map(|recovered| recovered.records.clone()).unwrap_or_default();
+    let records: Vec<RecoveredRecord> =
+        recovered.map(|recovered| recovered.records.clone()).unwrap_or_default();
     Simulation::new(&settings.simulation(), parts::feed(settings)?, venue, records, clock.clone())
         .map_err(Failure::usage)
 }

@@ -34,8 +34,11 @@ pub(crate) fn settings_of(folder: &SessionFolder) -> Result<(Manifest, Settings)
 
 /// The folder that a command line names: a path, or `latest` in `root`.
 pub(crate) fn find(root: &Path, session: &Path) -> Result<SessionFolder, Failure> {
-    let folder =
-        if session == Path::new("latest") { SessionFolder::latest(root, None) } else { SessionFolder::open(session) };
+    let folder = if session == Path::new("latest") {
+        SessionFolder::latest(root, None)
+    } else {
+        SessionFolder::open(session)
+    };
     folder.map_err(Failure::usage)
 }
 

@@ -83,9 +83,8 @@ impl Summary {
         problems: Vec<String>,
     ) -> Self {
         let normalizer = &sources.normalizer;
-        let of_kind = |kind: EventKind| {
-            normalizer.events.get(kind as usize - 1).map_or(0, |counter| counter.value())
-        };
+        let of_kind =
+            |kind: EventKind| normalizer.events.get(kind as usize - 1).map_or(0, |counter| counter.value());
         let risk = &sources.risk;
         let verdicts: Vec<(String, u64)> = RejectCode::EVERY
             .into_iter()
