@@ -33,7 +33,7 @@ pub(crate) enum Command {
     /// Look into a session's journal.
     #[command(subcommand)]
     Journal(JournalCommand),
-    /// Build the book of one symbol from a capture and write every change of its best bid and offer.
+    /// Build the books of one symbol or of all from a capture and write every change of its best bid and offer.
     Book(BookArgs),
     /// Check, show or begin a configuration.
     #[command(subcommand)]
@@ -141,7 +141,7 @@ pub(crate) struct BookArgs {
     /// Format of the files.
     #[arg(long, value_enum)]
     pub(crate) format: BookFormat,
-    /// The venue's symbol.
+    /// The venue's symbol, or `*` for every one.
     #[arg(long)]
     pub(crate) symbol: String,
     /// Where to write the CSV; `-` is the standard output.

@@ -1,4 +1,4 @@
-//! `spinward book`: the best bid and offer of one symbol, change by change, from captures. The decoders and books of a session, without rings.
+//! `spinward book`: the best bid and offer of one symbol or of all, change by change, from captures. The decoders and books of a session, without rings.
 
 use super::output::{self, line};
 use super::{BookArgs, BookFormat};
@@ -9,13 +9,14 @@ use spinward_config::Settings;
 use spinward_engine::book::{BookOutput, BookStage};
 use spinward_engine::normalizer::{Decoder, Normalizer};
 use spinward_engine::words::{
-    BookView, Decimal, EventKind, FRAME_PAYLOAD_BYTES, Frame, FrameHeader, FrameKind, InstrumentId,
-    InstrumentTable, Level, Nanos, Symbol,
+    BookView, Decimal, EventKind, FRAME_PAYLOAD_BYTES, Frame, FrameHeader, FrameKind, Instrument,
+    InstrumentId, InstrumentTable, Level, Nanos, Symbol,
 };
 use spinward_gateways::binance::{BinanceConfig, BinanceDecoder};
 use spinward_gateways::feed::{MarketFeed, Peek};
 use spinward_gateways::file::{self, FileFormat, FileSpec};
 use spinward_gateways::itch50::{Itch50Config, Itch50Decoder};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
@@ -48,10 +49,38 @@ struct Report {
     is_crossed_at_end: bool,
 }
 
+/// Which symbols are written.
+#[derive(Clone, Copy)]
+enum Wanted {
+    One(Symbol),
+    All,
+}
+
+impl Wanted {
+    /// `*` is every symbol: no venue calls an instrument so.
+    const ALL: &str = "*";
+
+    fn parse(text: &str) -> Result<Self, Failure> {
+        if text == Self::ALL {
+            return Ok(Self::All);
+        }
+        Symbol::new(text).map(Self::One).ok_or_else(|| {
+            Failure::Usage(anyhow!(
+                "--symbol {text:?}: give 1 to 24 printable letters, or * for every symbol"
+            ))
+        })
+    }
+
+    fn is(self, symbol: &Symbol) -> bool {
+        match self {
+            Self::One(one) => one == *symbol,
+            Self::All => true,
+        }
+    }
+}
+
 pub(crate) fn run(args: &BookArgs) -> Outcome {
-    let symbol = Symbol::new(&args.symbol).ok_or_else(|| {
-        Failure::Usage(anyhow!("--symbol {:?}: give 1 to 24 printable letters", args.symbol))
-    })?;
+    let wanted = Wanted::parse(&args.symbol)?;
     let midnight = midnight(args.date.as_deref())?;
     let (format, decoder): (FileFormat, Box<dyn Decoder>) = match args.format {
         BookFormat::Itch50 => (
@@ -67,7 +96,7 @@ pub(crate) fn run(args: &BookArgs) -> Outcome {
     let mut writer = csv::Writer::from_writer(sink(&args.out)?);
     writer.write_record(HEADER)?;
     let mut books = Books::new(decoder)?;
-    let outcome = books.read(feed.as_mut(), symbol, &mut writer);
+    let outcome = books.read(feed.as_mut(), wanted, &mut writer);
     writer.flush().with_context(|| format!("cannot write {}", args.out.display()))?;
     let report = books.report();
     if args.json && args.out != Path::new("-") {
@@ -75,7 +104,7 @@ pub(crate) fn run(args: &BookArgs) -> Outcome {
     } else {
         let text = format!(
             "{}: {} rows from {} messages ({} events, {} unknown orders, {} malformed, {} gaps)",
-            symbol,
+            args.symbol,
             output::count(report.rows),
             output::count(report.messages),
             output::count(report.events),
@@ -89,7 +118,8 @@ pub(crate) fn run(args: &BookArgs) -> Outcome {
     outcome?;
     if report.rows == 0 {
         eprintln!(
-            "{symbol} has no quote in these files: check --symbol (Binance: as in the data, such as BTCUSDT)"
+            "{} has no quote in these files: check --symbol (Binance: as in the data, such as BTCUSDT)",
+            args.symbol
         );
         return Ok(ExitCode::from(CHECK_FAILED));
     }
@@ -119,16 +149,22 @@ fn sink(out: &Path) -> Result<Box<dyn Write>, Failure> {
     Ok(Box::new(file))
 }
 
+/// How an instrument's book stands.
+#[derive(Default)]
+struct Last {
+    /// Best bid and offer as written last, without order counts.
+    written: [Option<Level>; 2],
+    is_crossed: bool,
+}
+
 struct Books {
     normalizer: Normalizer,
     stage: BookStage,
     output: BookOutput,
-    wanted: Option<InstrumentId>,
-    last: Option<[Option<Level>; 2]>,
+    last: BTreeMap<InstrumentId, Last>,
     messages: u64,
     frames: u64,
     rows: u64,
-    is_crossed: bool,
 }
 
 impl Books {
@@ -139,25 +175,23 @@ impl Books {
             normalizer: Normalizer::new(vec![decoder], table),
             stage: BookStage::new(&config)?,
             output: BookOutput::vacant(),
-            wanted: None,
-            last: None,
+            last: BTreeMap::new(),
             messages: 0,
             frames: 0,
             rows: 0,
-            is_crossed: false,
         })
     }
 
     fn read<W: Write>(
         &mut self,
         feed: &mut dyn MarketFeed,
-        symbol: Symbol,
+        wanted: Wanted,
         writer: &mut csv::Writer<W>,
     ) -> anyhow::Result<()> {
         loop {
             match feed.peek() {
                 Peek::Message(message) => {
-                    self.on_message(message.receive_time, message.bytes, symbol, writer)?;
+                    self.on_message(message.receive_time, message.bytes, wanted, writer)?;
                 }
                 Peek::NotYet => {
                     std::thread::sleep(Duration::from_micros(50));
@@ -174,7 +208,7 @@ impl Books {
         &mut self,
         receive_time: Nanos,
         bytes: &[u8],
-        symbol: Symbol,
+        wanted: Wanted,
         writer: &mut csv::Writer<W>,
     ) -> anyhow::Result<()> {
         self.messages += 1;
@@ -196,36 +230,33 @@ impl Books {
                 to.copy_from_slice(part);
             }
             if self.normalizer.on_frame(&frame) {
-                self.on_events(symbol, writer)?;
+                self.on_events(wanted, writer)?;
             }
         }
         Ok(())
     }
 
-    fn on_events<W: Write>(&mut self, symbol: Symbol, writer: &mut csv::Writer<W>) -> anyhow::Result<()> {
+    fn on_events<W: Write>(&mut self, wanted: Wanted, writer: &mut csv::Writer<W>) -> anyhow::Result<()> {
         for event in self.normalizer.batch().events() {
-            if event.kind() == EventKind::Definition && event.definition().symbol == symbol {
-                self.wanted = Some(event.instrument);
-            }
             self.stage.on_event(event, &mut self.output);
-            if let Some(view) = self.output.view()
-                && Some(view.instrument) == self.wanted
-            {
-                let best = if view.flags & BookView::QUARANTINED == 0 {
-                    [view.best_bid().copied(), view.best_ask().copied()]
-                } else {
-                    // Data with a gap says nothing about the best quote.
-                    [None, None]
-                };
-                self.is_crossed = view.flags & BookView::CROSSED != 0;
-                let key = best.map(|side| side.map(|level| Level { orders: 0, ..level }));
-                if self.last == Some(key) || (self.last.is_none() && key == [None, None]) {
-                    continue;
-                }
-                self.last = Some(key);
+            let Some(view) = self.output.view() else { continue };
+            let Some(instrument) = self.normalizer.instruments().by_id(view.instrument) else { continue };
+            if !wanted.is(&instrument.symbol) {
+                continue;
+            }
+            let best = if view.flags & BookView::QUARANTINED == 0 {
+                [view.best_bid().copied(), view.best_ask().copied()]
+            } else {
+                // Data with a gap says nothing about the best quote.
+                [None, None]
+            };
+            let key = best.map(|side| side.map(|level| Level { orders: 0, ..level }));
+            let last = self.last.entry(view.instrument).or_default();
+            last.is_crossed = view.flags & BookView::CROSSED != 0;
+            if last.written != key {
+                last.written = key;
                 self.rows += 1;
-                let row = row(self.messages, view, &best, &symbol, self.normalizer.instruments());
-                writer.write_record(row)?;
+                writer.write_record(row(self.messages, view, &best, instrument))?;
             }
         }
         Ok(())
@@ -243,7 +274,7 @@ impl Books {
             malformed: of_kind(EventKind::Malformed),
             gaps: of_kind(EventKind::Gap),
             instruments: self.normalizer.instruments().count(),
-            is_crossed_at_end: self.is_crossed,
+            is_crossed_at_end: self.last.values().any(|last| last.is_crossed),
         }
     }
 }
@@ -252,26 +283,24 @@ fn row(
     seq: u64,
     view: &BookView,
     best: &[Option<Level>; 2],
-    symbol: &Symbol,
-    table: &InstrumentTable,
+    instrument: &Instrument,
 ) -> [String; HEADER.len()] {
-    let instrument = table.by_id(view.instrument);
-    let (lot, price_decimals, qty_decimals) =
-        instrument.map_or((1_000_000_000, 0, 0), |i| (i.lot, i.price_decimals, i.qty_decimals));
     let price = |level: &Option<Level>| {
         level.map_or_else(String::new, |level| {
-            Decimal { nanos: level.price.nanos(), decimals: price_decimals }.to_string()
+            Decimal { nanos: level.price.nanos(), decimals: instrument.price_decimals }.to_string()
         })
     };
     let qty = |level: &Option<Level>| {
-        level.map_or_else(String::new, |level| quantity(level.qty.lots(), lot, qty_decimals))
+        level.map_or_else(String::new, |level| {
+            quantity(level.qty.lots(), instrument.lot, instrument.qty_decimals)
+        })
     };
     let [bid, ask] = best;
     [
         seq.to_string(),
         view.venue_time.get().to_string(),
         view.receive_time.get().to_string(),
-        symbol.to_string(),
+        instrument.symbol.to_string(),
         if view.update_id == 0 { String::new() } else { view.update_id.to_string() },
         price(bid),
         qty(bid),
