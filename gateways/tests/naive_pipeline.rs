@@ -54,7 +54,7 @@ fn over_sessions(cases: u32, property: impl Fn(&Session, &Manner, u64) -> (Optio
 
 #[test]
 fn every_topology_gives_the_frames_intents_and_verdicts_of_a_naive_pipeline() {
-    let totals = over_sessions(40, |session, manner, _| {
+    let totals = over_sessions(80, |session, manner, _| {
         let naive = NaivePipeline::simulate(session);
         let fast = fast::run(session, manner, None);
         (naive.difference(&fast), naive)
@@ -76,7 +76,7 @@ fn every_topology_gives_the_frames_intents_and_verdicts_of_a_naive_pipeline() {
 
 #[test]
 fn a_session_that_an_operator_disturbs_gives_the_naive_intents_and_verdicts_of_its_frames() {
-    let totals = over_sessions(15, |session, manner, every| {
+    let totals = over_sessions(30, |session, manner, every| {
         let fast = fast::run(session, manner, Some(Script::new(every)));
         let naive = NaivePipeline::replay(session, &fast.frames);
         (naive.difference(&fast), naive)

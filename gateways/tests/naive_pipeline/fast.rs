@@ -138,12 +138,12 @@ pub(crate) fn run(session: &Session, manner: &Manner, inbox: Option<Script>) -> 
     let config = PipelineConfig {
         ingress_slots: manner.ingress_slots,
         event_slots: manner.event_slots,
-        egress_slots: manner.egress_slots,
+        // Risk holds to its share only if the ring is as large.
+        egress_slots: manner.egress_slots.max(session.egress_slots().next_power_of_two()),
         burst: manner.burst,
         stamps: manner.stamps,
         lock_memory: false,
     };
-    assert!(session.egress_slots() <= config.egress_slots);
     let stages = Stages {
         normalizer: Normalizer::new(vec![session.decoder()], session.table()),
         book: BookStage::new(&session.book()).unwrap(),

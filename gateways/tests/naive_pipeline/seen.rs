@@ -3,6 +3,7 @@
 use spinward_engine::words::{
     Action, Frame, FrameHeader, FrameKind, Intent, Report, ReportKind, TradingState, Verdict,
 };
+use std::collections::BTreeMap;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Said {
@@ -26,7 +27,7 @@ pub(crate) struct Seen {
 }
 
 /// How much happened.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Totals {
     pub(crate) frames: u64,
     pub(crate) chained: u64,
@@ -40,6 +41,8 @@ pub(crate) struct Totals {
     pub(crate) venue_refusals: u64,
     pub(crate) state_changes: u64,
     pub(crate) commands: u64,
+    /// Refusals by risk, by the name of their code.
+    pub(crate) refusals: BTreeMap<&'static str, u64>,
 }
 
 /// A frame without its stamp, which is about time on the wall.
@@ -105,7 +108,10 @@ impl Seen {
                     totals.replaces += u64::from(intent.action() == Some(Action::Replace));
                 }
                 Said::Verdict(verdict) if verdict.is_approved() => totals.approved += 1,
-                Said::Verdict(_) => totals.refused += 1,
+                Said::Verdict(verdict) => {
+                    totals.refused += 1;
+                    *totals.refusals.entry(verdict.code().name()).or_default() += 1;
+                }
                 Said::State(_) => totals.state_changes += 1,
             }
         }

@@ -108,7 +108,7 @@ prop_compose! {
         kind in a_kind(), qty in 1i64..200, position in 1i64..2_000,
         ttl_us in prop_oneof![1i64..500, 10_000i64..1_000_000],
         max_in_flight in 1usize..16, max_open_orders in 1usize..32,
-        pause_ms in prop_oneof![Just(0i64), 1i64..20], instruments in any::<u8>(),
+        pause_ms in prop_oneof![1 => Just(0i64), 6 => 1i64..20], instruments in any::<u8>(),
     ) -> Spec {
         Spec { kind, qty, position, ttl_us, max_in_flight, max_open_orders, pause_ms, instruments }
     }
@@ -116,15 +116,16 @@ prop_compose! {
 
 prop_compose! {
     fn limits()(
-        order_qty in prop_oneof![3 => Just(1_000i64), 1 => 1i64..150],
-        position in prop_oneof![2 => Just(100_000i64), 1 => 1i64..500],
-        strategy_position in prop_oneof![2 => Just(100_000i64), 1 => 1i64..500],
-        collar_ppm in prop_oneof![3 => Just(100_000u32), 1 => 10u32..500],
-        open_orders in prop_oneof![2 => Just(256usize), 1 => 1usize..8],
-        message_rate in prop_oneof![2 => Just(100_000u32), 1 => 1u32..200],
+        order_qty in prop_oneof![6 => Just(1_000i64), 1 => 1i64..150],
+        position in prop_oneof![4 => Just(100_000i64), 1 => 1i64..500],
+        strategy_position in prop_oneof![4 => Just(100_000i64), 1 => 1i64..500],
+        collar_ppm in prop_oneof![6 => Just(100_000u32), 1 => 10u32..500],
+        open_orders in prop_oneof![4 => Just(256usize), 1 => 1usize..8],
+        message_rate in prop_oneof![4 => Just(100_000u32), 1 => 1u32..200],
         duplicate_us in prop_oneof![Just(0i64), 1i64..5_000],
         stale_ms in prop_oneof![3 => Just(5_000i64), 1 => 1i64..20],
-        egress_slots in prop_oneof![3 => Just(64usize), 1 => 4usize..16],
+        // So few that refusals fill them halt the session, as they must.
+        egress_slots in prop_oneof![6 => Just(1_024usize), 1 => Just(64usize), 1 => 4usize..16],
     ) -> Limits {
         Limits {
             order_qty, position, strategy_position, collar_ppm, open_orders, message_rate, duplicate_us, stale_ms,
