@@ -9,9 +9,11 @@
 )]
 
 use flate2::read::GzDecoder;
-use spinward_engine::normalizer::{Decoder, EventBatch, MessageMeta};
+use spinward_engine::book::{BookConfig, BookOutput, BookStage};
+use spinward_engine::normalizer::{Decoder, EventBatch, MessageMeta, Normalizer};
 use spinward_engine::words::{
-    DecodeError, Event, EventKind, InstrumentId, InstrumentTable, MarketStatus, Nanos, Price, Side, SourceId,
+    BookView, DecodeError, Event, EventKind, Frame, FrameHeader, FrameKind, InstrumentId, InstrumentTable,
+    MarketStatus, Nanos, Price, Side, SourceId,
 };
 use spinward_gateways::itch50::{Head, Itch50Config, Itch50Decoder, Message};
 use std::collections::{BTreeMap, HashMap};
@@ -250,11 +252,11 @@ impl NaiveBook {
     }
 
     /// Ten levels of bids and of asks, best first.
-    fn depth(&self) -> [(Level, Level); 10] {
+    fn depth(&self) -> Depth {
         let level = |(price, orders): (&i64, &Vec<(u64, i64)>)| {
             (*price, orders.iter().map(|order| order.1).sum(), orders.len() as i64)
         };
-        let mut depth = [((0, 0, 0), (0, 0, 0)); 10];
+        let mut depth = EMPTY;
         for (to, bid) in depth.iter_mut().zip(self.bids.iter().rev()) {
             to.0 = level(bid);
         }
@@ -322,41 +324,43 @@ impl NaiveMarket {
     }
 }
 
-#[test]
-fn books_made_of_the_events_change_as_another_books_best_levels_do_and_399_orders_are_unknown() {
-    let (Some(file), Some(best), Some(deep)) =
-        (data(OPEN), rows("expected/20191230_open.bbo.csv.gz"), rows("expected/20191230_open.depth.csv.gz"))
-    else {
-        return;
-    };
-    let (mut best, mut deep) = (best.into_iter(), deep.into_iter());
-    let mut session = Session::new();
-    let mut market = NaiveMarket::default();
-    let mut seen: HashMap<InstrumentId, [(Level, Level); 10]> = HashMap::new();
-    let number = |row: &HashMap<String, String>, column: &str| row[column].parse::<i64>().unwrap();
-    for (index, bytes) in messages(&file).into_iter().enumerate() {
-        for event in session.decode(bytes) {
-            market.apply(event);
-        }
-        let head = Message::parse(bytes).unwrap().head();
-        let instrument = session.batch.events().last().unwrap().instrument;
-        let Some(book) = market.books.get(&instrument) else { continue };
-        let depth = book.depth();
-        let before = seen.insert(instrument, depth).unwrap_or([((0, 0, 0), (0, 0, 0)); 10]);
+/// Ten levels of bids and of asks, best first.
+type Depth = [(Level, Level); 10];
+
+const EMPTY: Depth = [((0, 0, 0), (0, 0, 0)); 10];
+
+/// The rows of another book: one when the best levels of a symbol change, one when any of the ten does.
+struct OtherBook {
+    best: std::vec::IntoIter<HashMap<String, String>>,
+    deep: std::vec::IntoIter<HashMap<String, String>>,
+    seen: HashMap<InstrumentId, Depth>,
+}
+
+impl OtherBook {
+    fn open() -> Option<Self> {
+        let best = rows("expected/20191230_open.bbo.csv.gz")?.into_iter();
+        let deep = rows("expected/20191230_open.depth.csv.gz")?.into_iter();
+        Some(Self { best, deep, seen: HashMap::new() })
+    }
+
+    /// After the message of this index `instrument` looks so: where that is news, the other book must say the same.
+    fn compare(&mut self, index: usize, head: &Head, instrument: InstrumentId, depth: Depth) {
+        let number = |row: &HashMap<String, String>, column: &str| row[column].parse::<i64>().unwrap();
         let same_message = |row: &HashMap<String, String>| {
             assert_eq!(number(row, "ts_event"), venue_time(head));
             assert_eq!(number(row, "seq"), index as i64 + 1);
             assert_eq!(number(row, "locate"), i64::from(head.locate.get()));
         };
+        let before = self.seen.insert(instrument, depth).unwrap_or(EMPTY);
         if before[0] != depth[0] {
-            let row = best.next().unwrap();
+            let row = self.best.next().unwrap();
             same_message(&row);
             let bid = (number(&row, "bid_px"), number(&row, "bid_sz"), number(&row, "bid_ct"));
             let ask = (number(&row, "ask_px"), number(&row, "ask_sz"), number(&row, "ask_ct"));
             assert_eq!(depth[0], (bid, ask), "message {}", index + 1);
         }
         if before != depth {
-            let row = deep.next().unwrap();
+            let row = self.deep.next().unwrap();
             same_message(&row);
             for (level, sides) in depth.iter().enumerate() {
                 let side = |name: &str| {
@@ -367,13 +371,90 @@ fn books_made_of_the_events_change_as_another_books_best_levels_do_and_399_order
             }
         }
     }
-    assert_eq!((best.next(), deep.next()), (None, None));
+
+    /// Every row was there.
+    fn finish(mut self) {
+        assert_eq!((self.best.next(), self.deep.next()), (None, None));
+    }
+}
+
+#[test]
+fn books_made_of_the_events_change_as_another_books_best_levels_do_and_399_orders_are_unknown() {
+    let (Some(file), Some(mut other)) = (data(OPEN), OtherBook::open()) else { return };
+    let mut session = Session::new();
+    let mut market = NaiveMarket::default();
+    for (index, bytes) in messages(&file).into_iter().enumerate() {
+        for event in session.decode(bytes) {
+            market.apply(event);
+        }
+        let instrument = session.batch.events().last().unwrap().instrument;
+        let Some(book) = market.books.get(&instrument) else { continue };
+        other.compare(index, Message::parse(bytes).unwrap().head(), instrument, book.depth());
+    }
+    other.finish();
     assert_eq!(market.unknown, 399);
     // Named by an order, a trade or an imbalance; or by the locate alone.
     let named = session.table.iter().filter(|i| !i.symbol.as_str().starts_with('#')).count();
     // 322 locates, one of them the 0 of the system event.
     assert_eq!(session.table.count(), 321);
     assert_eq!(named, 190);
+}
+
+/// A view's levels as the other book writes them.
+fn depth_of(view: &BookView) -> Depth {
+    let level = |level: &spinward_engine::words::Level| {
+        (level.price.nanos() / 100_000, level.qty.lots(), level.orders as i64)
+    };
+    let mut depth = EMPTY;
+    for (to, bid) in depth.iter_mut().zip(view.bids()) {
+        to.0 = level(bid);
+    }
+    for (to, ask) in depth.iter_mut().zip(view.asks()) {
+        to.1 = level(ask);
+    }
+    depth
+}
+
+#[test]
+fn the_engines_books_change_as_another_books_do_to_ten_levels_and_399_orders_are_unknown() {
+    let (Some(file), Some(mut other)) = (data(OPEN), OtherBook::open()) else { return };
+    let config = Itch50Config { source: SourceId::new(0), midnight: Some(Nanos::new(MIDNIGHT)) };
+    let mut normalizer =
+        Normalizer::new(vec![Box::new(Itch50Decoder::new(config))], InstrumentTable::with_capacity(4_096));
+    let mut book = BookStage::new(&BookConfig {
+        view_levels: 10,
+        instruments_max: 4_096,
+        orders_max: 4_096,
+        levels_max: 4_096,
+        ..BookConfig::default()
+    })
+    .unwrap();
+    let mut output = BookOutput::vacant();
+    for (index, bytes) in messages(&file).into_iter().enumerate() {
+        let mut frame = Frame::vacant();
+        frame.header = FrameHeader {
+            sequence: index as u64 + 1,
+            kind: FrameKind::Market as u8,
+            bytes: bytes.len() as u16,
+            ..FrameHeader::default()
+        };
+        frame.payload[..bytes.len()].copy_from_slice(bytes);
+        assert!(normalizer.on_frame(&frame));
+        let head = *Message::parse(bytes).unwrap().head();
+        for event in normalizer.batch().events() {
+            book.on_event(event, &mut output);
+            if let Some(view) = output.view() {
+                other.compare(index, &head, view.instrument, depth_of(view));
+                // The pool of levels behind the view says the same.
+                let levels = |side| book.levels(view.instrument, side).take(10).collect::<Vec<_>>();
+                assert_eq!(levels(Side::Buy), view.bids());
+                assert_eq!(levels(Side::Sell), view.asks());
+                assert_eq!(book.check(view.instrument), Ok(()));
+            }
+        }
+    }
+    other.finish();
+    assert_eq!(book.counters().unknown_orders.value(), 399);
 }
 
 #[test]

@@ -300,6 +300,7 @@ impl Pipeline {
                 sink: journal,
                 frames: journal_port,
                 held: None,
+                has_failed: false,
                 progress: Arc::clone(&progress),
                 burst: burst.max(TAP_BURST),
                 counters: counters.agent(Role::Journal),

@@ -56,7 +56,17 @@ pub(super) struct Sequencer<D> {
     /// Command on its way in.
     command: Option<Command>,
     is_stopping: bool,
-    has_reported_failure: bool,
+}
+
+/// What became of the driver's next message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Entry {
+    Whole,
+    /// The ring is full.
+    Part,
+    /// There is none at the moment.
+    Nothing,
+    End,
 }
 
 impl<D: Driver> Sequencer<D> {
@@ -81,7 +91,6 @@ impl<D: Driver> Sequencer<D> {
             stamp: 0,
             command: None,
             is_stopping: false,
-            has_reported_failure: false,
         }
     }
 
@@ -100,8 +109,9 @@ impl<D: Driver> Sequencer<D> {
                 }
             }
             if let Some(outbound) = &self.held {
-                if outbound.frame() > journaled {
-                    self.counters.journal_waits.add(1);
+                let has_failed = self.progress.has_failed();
+                if outbound.frame() > journaled || has_failed {
+                    self.counters.journal_waits.add(u64::from(!has_failed));
                     return (done.min(outbound.frame().saturating_sub(1)), has_taken);
                 }
                 self.driver.submit(outbound);
@@ -116,16 +126,6 @@ impl<D: Driver> Sequencer<D> {
     fn poll_inbox(&mut self, core: &mut CoreContext) -> bool {
         if self.entered_bytes != 0 {
             return false;
-        }
-        if self.progress.has_failed() && !self.has_reported_failure {
-            self.has_reported_failure = true;
-            let owner = Symbol::new("journal").unwrap_or_default();
-            self.command = Some(Command::new(
-                CommandKind::Kill,
-                TradingState::Halted,
-                owner,
-                "the journal cannot be written",
-            ));
         }
         if self.command.is_none() {
             self.command = self.inbox.as_mut().and_then(|inbox| inbox.poll());
@@ -148,47 +148,84 @@ impl<D: Driver> Sequencer<D> {
         self.driver.entered(self.sequence);
         true
     }
+
+    /// Lets as much of the driver's next message enter as the ring has room for.
+    fn poll_driver(&mut self, core: &mut CoreContext, done: u64) -> Entry {
+        let message = match self.driver.next(done) {
+            Next::Message(message) => message,
+            Next::Wait => return Entry::Nothing,
+            Next::End => return Entry::End,
+        };
+        if self.entered_bytes == 0 {
+            self.stamp = if message.stamp == 0 { core.end() } else { message.stamp };
+        }
+        let kind = message.kind;
+        let before = self.sequence;
+        let (bytes, is_whole) =
+            put(&mut self.ingress, &message, self.entered_bytes, self.stamp, &mut self.sequence);
+        self.counters.frames.add(self.sequence - before);
+        if is_whole {
+            self.entered_bytes = 0;
+            count_message(&self.counters, kind);
+            self.driver.advance(self.sequence);
+            Entry::Whole
+        } else {
+            self.entered_bytes = bytes;
+            Entry::Part
+        }
+    }
+
+    /// A sink is lost: nothing leaves any more, and nothing enters but the rest of a message that has entered in part and, last, the kill
+    /// that halts risk.
+    fn run_down(&mut self, core: &mut CoreContext) -> Poll {
+        if self.entered_bytes != 0 {
+            // 0: what the engine has sent since is not submitted, so the driver must not take its frames for done.
+            match self.poll_driver(core, 0) {
+                Entry::Whole => {}
+                Entry::Part | Entry::Nothing => return Poll::Idle,
+                Entry::End => return Poll::Done,
+            }
+        }
+        self.command = Some(Command::new(
+            CommandKind::Kill,
+            TradingState::Halted,
+            Symbol::new("journal").unwrap_or_default(),
+            "journal or audit cannot be written",
+        ));
+        let has_entered = self.poll_inbox(core);
+        self.progress.set_sequenced(self.sequence);
+        if has_entered { Poll::Done } else { Poll::Idle }
+    }
 }
 
 impl<D: Driver> Agent for Sequencer<D> {
     fn poll(&mut self, core: &mut CoreContext) -> Poll {
-        if !self.is_stopping && (self.progress.is_stopping() || self.progress.has_failed()) {
+        let has_failed = self.progress.has_failed();
+        if !self.is_stopping && (self.progress.is_stopping() || has_failed) {
             self.is_stopping = true;
             self.driver.stop();
         }
+        if has_failed {
+            return self.run_down(core);
+        }
         let (done, mut has_worked) = self.drain();
         self.counters.backlog.set(self.sequence.saturating_sub(done).min(i64::MAX as u64) as i64);
-        if self.progress.has_failed() && self.has_reported_failure {
-            // Nothing can be journaled any more, so nothing may enter and nothing may leave.
-            return Poll::Done;
-        }
         has_worked |= self.poll_inbox(core);
         for _ in 0..MESSAGES_PER_POLL {
-            let message = match self.driver.next(done) {
-                Next::Message(message) => message,
-                Next::Wait => {
+            let before = self.sequence;
+            let entry = self.poll_driver(core, done);
+            has_worked |= self.sequence != before;
+            match entry {
+                Entry::Whole => {}
+                Entry::Part => {
+                    self.counters.ingress_full.add(1);
+                    break;
+                }
+                Entry::Nothing => {
                     self.counters.waits.add(1);
                     break;
                 }
-                Next::End => return Poll::Done,
-            };
-            if self.entered_bytes == 0 {
-                self.stamp = if message.stamp == 0 { core.end() } else { message.stamp };
-            }
-            let kind = message.kind;
-            let before = self.sequence;
-            let (bytes, is_whole) =
-                put(&mut self.ingress, &message, self.entered_bytes, self.stamp, &mut self.sequence);
-            has_worked |= self.sequence != before;
-            self.counters.frames.add(self.sequence - before);
-            if is_whole {
-                self.entered_bytes = 0;
-                count_message(&self.counters, kind);
-                self.driver.advance(self.sequence);
-            } else {
-                self.entered_bytes = bytes;
-                self.counters.ingress_full.add(1);
-                break;
+                Entry::End => return Poll::Done,
             }
         }
         self.progress.set_sequenced(self.sequence);

@@ -103,6 +103,8 @@ pub(super) struct JournalAgent<S> {
     pub(super) frames: FramePort,
     /// A frame that the sink could not keep yet.
     pub(super) held: Option<Frame>,
+    /// The sink has failed once: it is not asked again, as a journal with a hole is none.
+    pub(super) has_failed: bool,
     pub(super) progress: Arc<Progress>,
     pub(super) burst: usize,
     pub(super) counters: Arc<AgentCounters>,
@@ -123,22 +125,31 @@ impl<S: FrameSink> Agent for JournalAgent<S> {
                     }
                     // The frames still have to flow, or the ring would stand still: they are let go unread, and as `journaled` stays
                     // where it is, no order leaves.
-                    SinkAnswer::Failed => self.progress.fail(),
+                    SinkAnswer::Failed => {
+                        self.has_failed = true;
+                        self.progress.fail();
+                    }
                 }
                 self.held = None;
                 self.counters.items.add(1);
                 continue;
             }
-            let (sink, held, progress) = (&mut self.sink, &mut self.held, &self.progress);
-            match self.frames.take(|frame| match sink.frame(frame) {
-                SinkAnswer::Kept => frame.header.sequence,
-                SinkAnswer::Retry => {
-                    *held = Some(*frame);
-                    0
+            let Self { sink, held, progress, has_failed, frames, .. } = self;
+            match frames.take(|frame| {
+                if *has_failed {
+                    return 0;
                 }
-                SinkAnswer::Failed => {
-                    progress.fail();
-                    0
+                match sink.frame(frame) {
+                    SinkAnswer::Kept => frame.header.sequence,
+                    SinkAnswer::Retry => {
+                        *held = Some(*frame);
+                        0
+                    }
+                    SinkAnswer::Failed => {
+                        *has_failed = true;
+                        progress.fail();
+                        0
+                    }
                 }
             }) {
                 Received::Item(0) => {}
