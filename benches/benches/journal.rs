@@ -2,6 +2,7 @@
 //!
 //! One 128-byte record (32 bytes of header, 96 of payload) with its CRC-32C into the mapped segment. Control in the same run: the same bytes copied
 //! into plain memory.
+#![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
 
 use spinward_benches::pingpong::{median, pin};
 use spinward_benches::report::{head, histogram, host, row};

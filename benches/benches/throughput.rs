@@ -2,6 +2,7 @@
 //!
 //! The whole pipeline as fast as it goes, fused on one core plus the feeder, journal on. Controls in the same run: the bare `disruptor` ring
 //! with 128-byte slots, and the same pipeline without a journal.
+#![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
 
 use disruptor::{BusySpin, Polling, Producer, build_single_producer};
 use spinward_benches::lab::{Load, Market, Setup, round};

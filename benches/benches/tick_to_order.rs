@@ -2,6 +2,7 @@
 //!
 //! Open loop at 1 M frames/s, fused topology, journal on; each round has its own ping-pong before and after, and is labelled near or far
 //! by it. Medians of rounds are quoted.
+#![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
 
 use spinward_benches::lab::{Load, Market, Round, Setup, round};
 use spinward_benches::pingpong::{Distance, median, one_way_ns};
