@@ -318,6 +318,20 @@ impl Checker<'_> {
                     format!("number strategy cores from 0 without a hole: use core = {missing}"),
                 );
             }
+            let before = index.checked_sub(1).and_then(|before| settings.strategies.get(before));
+            if let Some(before) = before
+                && strategy.core < before.core
+            {
+                self.refuse(
+                    &format!("strategy[{index}].core"),
+                    format!(
+                        "core {} comes after core {} of {:?}: intents are merged core by core, and must come in the order of \
+                         the strategies on any number of cores",
+                        strategy.core, before.core, before.name
+                    ),
+                    "list the strategies by ascending core",
+                );
+            }
         }
         self.egress();
     }

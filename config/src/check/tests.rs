@@ -261,6 +261,13 @@ fn strategies_stand_on_cores_without_holes_within_their_limits() {
         "core = 1",
     );
     refused(
+        "core = 0                       #",
+        "core = 1                       #",
+        "strategy[1].core",
+        "core 0 comes after core 1 of \"maker\"",
+        "ascending core",
+    );
+    refused(
         "intent_ttl = \"10ms\"",
         "intent_ttl = \"0ms\"",
         "strategy[0].intent_ttl",
