@@ -261,13 +261,6 @@ fn strategies_stand_on_cores_without_holes_within_their_limits() {
         "core = 1",
     );
     refused(
-        "core = 0                       #",
-        "core = 1                       #",
-        "strategy[1].core",
-        "core 0 comes after core 1 of \"maker\"",
-        "ascending core",
-    );
-    refused(
         "intent_ttl = \"10ms\"",
         "intent_ttl = \"0ms\"",
         "strategy[0].intent_ttl",
@@ -290,6 +283,17 @@ fn strategies_stand_on_cores_without_holes_within_their_limits() {
         "shows 5",
         "book.view_levels",
     );
+}
+
+#[test]
+fn strategies_are_listed_by_ascending_core() {
+    let text =
+        DEFAULT_TOML.replacen("core = 0                       #", "core = 1                       #", 1);
+    let error = from_text(Path::new("x.toml"), &text).unwrap_err();
+    let problem = &error.problems[0];
+    assert_eq!((error.problems.len(), problem.key.as_str()), (1, "strategy[1].core"), "{error}");
+    let is_told = problem.what.contains("core 0 comes after core 1 of \"maker\"");
+    assert!(is_told && problem.mend.contains("ascending core"), "{problem}");
 }
 
 #[test]
