@@ -77,7 +77,8 @@ impl Market {
         self.messages.len()
     }
 
-    fn message(&self, index: usize) -> Option<(Nanos, &[u8])> {
+    /// Time and bytes of a message.
+    pub fn message(&self, index: usize) -> Option<(Nanos, &[u8])> {
         let (time, offset, bytes) = *self.messages.get(index)?;
         let start = offset as usize;
         Some((time, self.bytes.get(start..start + usize::from(bytes))?))
