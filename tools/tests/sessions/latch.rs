@@ -185,7 +185,7 @@ fn a_halt_holds_when_another_session_is_resumed() {
 }
 
 #[test]
-fn a_halted_session_that_is_killed_is_resumed_halted() {
+fn a_halted_session_that_is_killed_leaves_its_halt_to_the_next_resumed_or_not() {
     let program = Program::new();
     let config = configuration(&program, &[("arrivals = \"bursts\"", "arrivals = \"even\"")]);
     let config = ["--config", text(&config), "--seed", "23"];
@@ -200,6 +200,12 @@ fn a_halted_session_that_is_killed_is_resumed_halted() {
     if file.exists() {
         std::fs::remove_file(&file).unwrap();
     }
+    // A session that resumes nothing: halted all the same.
+    let fresh = run_words(&[&config[..], &["--duration", "100ms", "--pace", "max"]].concat());
+    let said = program.run(&fresh).with_code(0);
+    assert!(said.err.contains("halted by desk"), "{}", said.err);
+    assert_eq!(said.json()["trading_state"], "halted");
+    std::fs::remove_file(&file).unwrap();
     let left = text(running.session.path());
     let resumed = [&config[..], &["--resume", left, "--duration", "1s", "--pace", "max"]].concat();
     let said = program.run(&run_words(&resumed)).with_code(0);
