@@ -104,12 +104,16 @@ fn a_kill_cancels_everything_and_holds_until_its_owner_lifts_it() {
     // Killed with orders in the market: they are cancelled and none follows.
     let running = Running::start(&program, &config);
     until("an open order", || (running.number("open") > 0).then_some(()));
+    let misspelt =
+        program.run(&["control", "--socket", &running.socket, "--json", "kil", "desk"]).with_code(1);
+    assert_eq!(misspelt.json()["ok"], false);
     running.control(&["kill", "desk", "fat", "finger"]);
     until("the halt", || (running.state() == "halted").then_some(()));
     until("the cancels", || (running.number("open") == 0).then_some(()));
     until("the latch file", || file.exists().then_some(()));
-    let session = running.session.clone();
+    let (session, socket) = (running.session.clone(), running.socket.clone());
     let ended = running.end();
+    program.run(&["control", "--socket", &socket, "status"]).with_code(2);
     assert!(ended.status.success(), "{ended:?}");
     let summary: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
     assert_eq!(summary["trading_state"], "halted");
