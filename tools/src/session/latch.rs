@@ -3,7 +3,7 @@
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use spinward_engine::words::{Command, CommandKind, Nanos, Symbol, TradingState};
-use spinward_recorder::{StateChange, rfc3339};
+use spinward_recorder::{AuditReader, AuditRecord, JournalError, Manifest, SessionFolder, StateChange, rfc3339};
 use std::path::{Path, PathBuf};
 
 /// What the file says.
@@ -23,11 +23,17 @@ pub(crate) struct HaltFile {
 /// The latch of all sessions with one name.
 pub(crate) struct LatchFile {
     path: PathBuf,
+    sessions: PathBuf,
+    name: String,
 }
 
 impl LatchFile {
     pub(crate) fn new(sessions: &Path, name: &str) -> Self {
-        Self { path: sessions.join(format!("{name}.halted.toml")) }
+        Self {
+            path: sessions.join(format!("{name}.halted.toml")),
+            sessions: sessions.to_owned(),
+            name: name.to_owned(),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -45,15 +51,46 @@ impl LatchFile {
         }
     }
 
+    /// What holds for the next session: what is latched, or how the last session was halted if it was killed before that came to the disk.
+    pub(crate) fn in_force(&self) -> anyhow::Result<Option<HaltFile>> {
+        match self.read()? {
+            Some(halt) => Ok(Some(halt)),
+            None => self.of_killed_session(),
+        }
+    }
+
+    /// From the audit of the newest session, if that did not come to its end.
+    fn of_killed_session(&self) -> anyhow::Result<Option<HaltFile>> {
+        let Ok(folder) = SessionFolder::latest(&self.sessions, Some(&self.name)) else { return Ok(None) };
+        match Manifest::read(&folder.manifest()) {
+            Ok(manifest) if manifest.ended.is_none() => {}
+            // Without a manifest it did not begin.
+            Ok(_) | Err(_) => return Ok(None),
+        }
+        let mut halt = None;
+        let mut follow = || -> Result<(), JournalError> {
+            let mut audit = AuditReader::open(&folder.audit())?;
+            while let Some(record) = audit.next()? {
+                if let AuditRecord::State { receive_time, change, .. } = record {
+                    let is_halted = change.state() == Some(TradingState::Halted);
+                    halt = is_halted.then(|| HaltFile::new(receive_time, &change, folder.id()));
+                }
+            }
+            Ok(())
+        };
+        match follow() {
+            // Killed before it had an audit.
+            Ok(()) | Err(JournalError::Empty { .. }) => Ok(halt),
+            Err(error) => Err(error).with_context(|| {
+                format!("cannot tell whether {}, which was killed, was halted; move its folder away to start all the same", folder.id())
+            }),
+        }
+    }
+
     /// Follows a change of the trading state: halted writes the file, anything else removes it.
     pub(crate) fn follow(&self, time: Nanos, change: &StateChange, session: &str) -> anyhow::Result<()> {
         if change.state() == Some(TradingState::Halted) {
-            let halt = HaltFile {
-                owner: change.owner.as_str().to_owned(),
-                reason: change.reason().to_owned(),
-                since: rfc3339(time),
-                session: session.to_owned(),
-            };
+            let halt = HaltFile::new(time, change, session);
             std::fs::write(&self.path, toml::to_string(&halt)?)
                 .with_context(|| format!("cannot write the kill latch {}", self.path.display()))
         } else {
@@ -67,6 +104,15 @@ impl LatchFile {
 }
 
 impl HaltFile {
+    fn new(time: Nanos, change: &StateChange, session: &str) -> Self {
+        Self {
+            owner: change.owner.as_str().to_owned(),
+            reason: change.reason().to_owned(),
+            since: rfc3339(time),
+            session: session.to_owned(),
+        }
+    }
+
     /// As the command that it was: the next session begins with it.
     pub(crate) fn command(&self) -> Command {
         let owner = Symbol::new(&self.owner).or(Symbol::new("operator")).unwrap_or_default();

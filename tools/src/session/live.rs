@@ -77,8 +77,8 @@ pub(crate) fn run(
         None => None,
     };
     let latch = LatchFile::new(root, &settings.session.name);
-    // A halt holds for whatever session comes next, also if the one that is resumed knows nothing of it.
-    let halted = latch.read().map_err(Failure::Usage)?;
+    // A halt holds for whatever session comes next, also if the one that is resumed knows nothing of it or the halted one was killed.
+    let halted = latch.in_force().map_err(Failure::Usage)?;
     if let Some(halt) = &halted {
         eprintln!(
             "halted by {} since {} ({}): {}; lift it with `spinward control resume {}`, or remove {}",

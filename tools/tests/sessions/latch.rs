@@ -104,12 +104,16 @@ fn a_kill_cancels_everything_and_holds_until_its_owner_lifts_it() {
     // Killed with orders in the market: they are cancelled and none follows.
     let running = Running::start(&program, &config);
     until("an open order", || (running.number("open") > 0).then_some(()));
+    let misspelt =
+        program.run(&["control", "--socket", &running.socket, "--json", "kil", "desk"]).with_code(1);
+    assert_eq!(misspelt.json()["ok"], false);
     running.control(&["kill", "desk", "fat", "finger"]);
     until("the halt", || (running.state() == "halted").then_some(()));
     until("the cancels", || (running.number("open") == 0).then_some(()));
     until("the latch file", || file.exists().then_some(()));
-    let session = running.session.clone();
+    let (session, socket) = (running.session.clone(), running.socket.clone());
     let ended = running.end();
+    program.run(&["control", "--socket", &socket, "status"]).with_code(2);
     assert!(ended.status.success(), "{ended:?}");
     let summary: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
     assert_eq!(summary["trading_state"], "halted");
@@ -185,7 +189,7 @@ fn a_halt_holds_when_another_session_is_resumed() {
 }
 
 #[test]
-fn a_halted_session_that_is_killed_is_resumed_halted() {
+fn a_halted_session_that_is_killed_leaves_its_halt_to_the_next_resumed_or_not() {
     let program = Program::new();
     let config = configuration(&program, &[("arrivals = \"bursts\"", "arrivals = \"even\"")]);
     let config = ["--config", text(&config), "--seed", "23"];
@@ -200,6 +204,12 @@ fn a_halted_session_that_is_killed_is_resumed_halted() {
     if file.exists() {
         std::fs::remove_file(&file).unwrap();
     }
+    // A session that resumes nothing: halted all the same.
+    let fresh = run_words(&[&config[..], &["--duration", "100ms", "--pace", "max"]].concat());
+    let said = program.run(&fresh).with_code(0);
+    assert!(said.err.contains("halted by desk"), "{}", said.err);
+    assert_eq!(said.json()["trading_state"], "halted");
+    std::fs::remove_file(&file).unwrap();
     let left = text(running.session.path());
     let resumed = [&config[..], &["--resume", left, "--duration", "1s", "--pace", "max"]].concat();
     let said = program.run(&run_words(&resumed)).with_code(0);
