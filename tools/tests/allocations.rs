@@ -98,14 +98,14 @@ fn check(topology: &Topology) {
     )
     .unwrap();
     let feed = Box::new(SyntheticFeed::new(&settings.synthetic()).unwrap());
-    let simulation =
-        Simulation::new(&settings.simulation(), feed, venue, Vec::new(), clock.clone()).unwrap();
+    let simulation = Simulation::new(&settings.simulation(), feed, venue, Vec::new(), clock.clone()).unwrap();
 
     let root = tempfile::tempdir().unwrap();
     let folder = SessionFolder::create(root.path(), "allocations", Nanos::from_secs(1_767_600_000)).unwrap();
     let identity = Identity::new();
     let preparer = Preparer::start().unwrap();
-    let journal = JournalWriter::create_as(&folder.journal(), &settings.journal(), &preparer, identity).unwrap();
+    let journal =
+        JournalWriter::create_as(&folder.journal(), &settings.journal(), &preparer, identity).unwrap();
     let audit = AuditWriter::create_as(&folder.audit(), &settings.journal(), &preparer, identity).unwrap();
     std::fs::create_dir_all(folder.latency()).unwrap();
     let log = LatencyLog::create(&folder.latency().join("stages.hlog"), Nanos::ZERO, "test").unwrap();
@@ -155,7 +155,10 @@ fn check(topology: &Topology) {
     taken.recv().unwrap().audit.unwrap().finish().unwrap();
     written.recv().unwrap().finish().unwrap();
 
-    assert_eq!(before, after, "a thread of the pipeline allocated or freed between the first and the last message");
+    assert_eq!(
+        before, after,
+        "a thread of the pipeline allocated or freed between the first and the last message"
+    );
     let events: u64 = normalizer.events.iter().map(|counter| counter.value()).sum();
     assert!(events >= EVENTS_LEAST, "only {events} events");
     // All of it was at work: views, orders out, fills in.
