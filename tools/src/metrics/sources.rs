@@ -148,7 +148,7 @@ impl Sources {
         )
     }
 
-    /// Whether the session can trade, and why not.
+    /// Whether the session works, and why not. One that an operator has halted works: `spinward_trading_state` tells that it does not trade.
     pub(super) fn health(&self) -> Result<(), String> {
         if self.progress.has_failed() {
             return Err("a file of the session cannot be written".to_owned());

@@ -380,18 +380,19 @@ pub(super) const TABLE: &[Metric] = &[
         },
     ),
     // -- latency
-    gauge("spinward_latency_seconds", "Latency by stage and quantile since the start.", |s, out| {
+    gauge("spinward_latency_seconds", "Latency by stage and percentile since the start; 100 is the longest.", |s, out| {
         for row in s.latency() {
             let stage = row.stage.replace('_', " ");
-            let quantiles = [
-                ("0.5", row.p50_ns),
-                ("0.9", row.p90_ns),
-                ("0.99", row.p99_ns),
-                ("0.999", row.p999_ns),
-                ("1", row.max_ns),
+            // The label `quantile` is reserved for summaries, which need a sum that the histograms do not keep.
+            let percentiles = [
+                ("50", row.p50_ns),
+                ("90", row.p90_ns),
+                ("99", row.p99_ns),
+                ("99.9", row.p999_ns),
+                ("100", row.max_ns),
             ];
-            for (quantile, nanos) in quantiles {
-                out(&[("stage", &stage), ("quantile", quantile)], nanos as f64 * NANO);
+            for (percentile, nanos) in percentiles {
+                out(&[("stage", &stage), ("percentile", percentile)], nanos as f64 * NANO);
             }
         }
     }),

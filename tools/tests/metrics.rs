@@ -1,0 +1,172 @@
+//! `/metrics` and `/health` of running sessions, over plain TCP: every family of the table moves.
+
+mod metrics {
+    pub(crate) mod exposition;
+    pub(crate) mod session;
+}
+
+use metrics::exposition::{Scrape, Seen};
+use metrics::session::{PATIENCE, Session};
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+/// A session in which things go wrong: one order at a time for two quotes on three books, a venue that rejects, rings as small as can be.
+fn busy(folder: &Path) {
+    let output = Command::new(env!("CARGO_BIN_EXE_spinward")).args(["config", "init"]).output().unwrap();
+    let mut text = String::from_utf8(output.stdout).unwrap();
+    for (from, to) in [
+        ("duration = \"10s\"", "duration = \"6h\""),
+        ("pace = \"realtime\"", "pace = \"x20\""),
+        ("ingress_slots = 4096", "ingress_slots = 64"),
+        ("event_slots = 1024", "event_slots = 64"),
+        ("reject_ppm = 0", "reject_ppm = 100000"),
+        ("max_in_flight = 32", "max_in_flight = 1"),
+        ("message_rate_max = 250", "message_rate_max = 5"),
+        ("flush_interval = \"1s\"", "flush_interval = \"50ms\""),
+    ] {
+        assert!(text.contains(from), "{from}");
+        text = text.replacen(from, to, 1);
+    }
+    std::fs::write(folder.join("busy.toml"), &text).unwrap();
+    // The same, but AAAA can no longer be traded.
+    let limits = text.find("limits = {").unwrap();
+    let end = limits + text[limits..].find('\n').unwrap();
+    text.replace_range(limits..end, "");
+    let text = text.replace("instruments = [\"AAAA\", \"AAAB\", \"AAAC\"]", "instruments = [\"AAAB\", \"AAAC\"]");
+    std::fs::write(folder.join("less.toml"), text).unwrap();
+}
+
+/// Scrapes until it is as it should be.
+fn scrape_until(session: &Session, seen: &mut Seen, is_so: impl Fn(&Scrape) -> bool) -> Scrape {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let scrape = session.scrape();
+        seen.add(&scrape);
+        if is_so(&scrape) {
+            return scrape;
+        }
+        assert!(Instant::now() < deadline, "it never comes to be:\n{}", scrape.text);
+    }
+}
+
+/// Names as the source has them.
+fn table() -> BTreeSet<String> {
+    let source = include_str!("../src/metrics/table.rs");
+    let rows = source.lines().filter_map(|line| {
+        let line = line.trim_start();
+        line.strip_prefix("counter(\"").or(line.strip_prefix("gauge(\""))
+    });
+    // rustfmt puts a long row's name onto a line of its own.
+    let alone = source.lines().filter_map(|line| line.trim_start().strip_prefix("\"spinward_"));
+    let names = rows.map(|row| row.split('"').next().unwrap().to_owned());
+    names.chain(alone.map(|row| format!("spinward_{}", row.split('"').next().unwrap()))).collect()
+}
+
+/// ITCH 5.0 §4.5.4 Order Delete, of an order that nobody added: Stock Locate, Tracking Number, 6-byte time since midnight, reference.
+fn delete(seconds: u64, order: u64) -> Vec<u8> {
+    let mut message = vec![0, 19, b'D', 0, 7, 0, 0];
+    message.extend(&(seconds * 1_000_000_000).to_be_bytes()[2..]);
+    message.extend(order.to_be_bytes());
+    message
+}
+
+fn promtool(scrape: &Scrape) {
+    let child = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let Ok(mut child) = child else {
+        eprintln!("SKIPPED: promtool check metrics needs promtool (Debian: prometheus)");
+        return;
+    };
+    child.stdin.take().unwrap().write_all(scrape.text.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && told.is_empty(), "{told}");
+}
+
+#[test]
+fn every_family_of_the_table_moves_over_a_trading_day_with_its_mishaps() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut seen = Seen::default();
+    busy(folder.path());
+
+    // A desk that kills and resumes, a stranger who may not, orders that are refused by SDK, risk and venue.
+    let session = Session::start(folder.path(), &["--config", "busy.toml"]);
+    let mut scrape = scrape_until(&session, &mut seen, |scrape| {
+        scrape.sum("spinward_position_fees", "AAAA") > 0.0
+            && scrape.sum("spinward_strategy_refused_total", "too_many_in_flight") > 0.0
+            && scrape.value("spinward_open_orders") > 0.0
+            && scrape.sum("spinward_latency_seconds", "") > 0.0
+    });
+    assert_eq!(scrape.value("spinward_trading_state"), 0.0);
+    let deadline = Instant::now() + PATIENCE;
+    while scrape.value("spinward_risk_mass_cancels_total") == 0.0 {
+        assert!(Instant::now() < deadline, "no order was ever open at a kill");
+        let halts = scrape.value("spinward_risk_halts_total");
+        let refused = scrape.sum("spinward_risk_commands_total", "refused");
+        session.command("kill desk the alarm went off");
+        scrape_until(&session, &mut seen, |scrape| {
+            scrape.value("spinward_trading_state") == 3.0 && scrape.value("spinward_risk_halts_total") == halts + 1.0
+        });
+        session.command("resume stranger");
+        scrape_until(&session, &mut seen, |scrape| {
+            scrape.sum("spinward_risk_commands_total", "refused") == refused + 1.0
+        });
+        // Halted on purpose is not ill: a restart would mend nothing.
+        let (status, body) = session.request("GET", "/health");
+        assert!(status == "HTTP/1.1 200 OK" && body.starts_with("ok state halted"), "{status} {body}");
+        session.command("resume desk");
+        scrape = scrape_until(&session, &mut seen, |scrape| {
+            scrape.value("spinward_trading_state") == 0.0 && scrape.value("spinward_open_orders") > 0.0
+        });
+    }
+    promtool(&scrape);
+    let earlier = session.folder();
+    drop(session);
+
+    // After the crash the desk begins again with a configuration that no longer trades what it holds: refused, halted.
+    seen.next_session();
+    let earlier = earlier.to_str().unwrap();
+    let session = Session::start(folder.path(), &["--config", "less.toml", "--resume", earlier]);
+    let scrape = scrape_until(&session, &mut seen, |scrape| {
+        scrape.sum("spinward_risk_anomalies_total", "recovered_refused") > 0.0
+    });
+    assert_eq!(scrape.value("spinward_trading_state"), 3.0);
+    drop(session);
+
+    // A feed that tells of orders it never added.
+    seen.next_session();
+    let other = tempfile::tempdir().unwrap();
+    let file = [delete(34_200, 1), delete(34_200, 2), delete(57_000, 3)].concat();
+    std::fs::write(other.path().join("late.itch50"), file).unwrap();
+    let session = Session::start(
+        other.path(),
+        &["--feed", "itch50:late.itch50", "--date", "2026-01-05", "--pace", "realtime"],
+    );
+    scrape_until(&session, &mut seen, |scrape| {
+        scrape.value("spinward_book_anomalies_total{kind=\"unknown_order\"}") == 2.0
+    });
+
+    assert_eq!(*seen.families(), table());
+    assert_eq!(seen.unmoved(), Vec::<&String>::new(), "families that never moved");
+}
+
+#[test]
+fn the_door_answers_what_it_knows_and_says_what_it_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = Session::start(folder.path(), &["--duration", "1h"]);
+    let (status, body) = session.request("GET", "/health");
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    assert!(body.starts_with("ok state normal frames "), "{body}");
+    assert_eq!(session.request("GET", "/metrics?x=1").0, "HTTP/1.1 200 OK");
+    let (status, body) = session.request("GET", "/");
+    assert_eq!((status.as_str(), body.as_str()), ("HTTP/1.1 404 Not Found", "try /metrics or /health\n"));
+    let (status, body) = session.request("POST", "/metrics");
+    assert_eq!((status.as_str(), body.as_str()), ("HTTP/1.1 405 Method Not Allowed", "GET only\n"));
+}

@@ -1,0 +1,94 @@
+//! A running session to look at from outside.
+
+use super::exposition::Scrape;
+use spinward_gateways::operator;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// No test waits longer for anything.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A `spinward run`, killed when dropped.
+pub(crate) struct Session {
+    child: Child,
+    socket: PathBuf,
+    address: String,
+}
+
+impl Session {
+    /// Starts it in this folder and waits until the operator's door is open; `status` tells where the metrics are.
+    pub(crate) fn start(folder: &Path, words: &[&str]) -> Self {
+        let child = Command::new(env!("CARGO_BIN_EXE_spinward"))
+            .args(["run", "--sessions", ".", "--quiet", "--metrics", "127.0.0.1:0"])
+            .args(words)
+            .current_dir(folder)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut session = Self { child, socket: PathBuf::new(), address: String::new() };
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = session.find_socket(folder).and_then(|socket| operator::send(&socket, "status").ok())
+                && let Some((_, url)) = status.split_once("metrics http://")
+            {
+                session.address = url.split('/').next().unwrap().to_owned();
+                return session;
+            }
+            if session.child.try_wait().unwrap().is_some() || Instant::now() > deadline {
+                let mut told = String::new();
+                session.child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+                panic!("the session does not run: {told}");
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    /// The newest session's socket.
+    fn find_socket(&mut self, folder: &Path) -> Option<PathBuf> {
+        let sockets = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().join("operator.sock"));
+        self.socket = sockets.filter(|path| path.exists()).max()?;
+        Some(self.socket.clone())
+    }
+
+    /// Folder of the session.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.socket.parent().unwrap().to_path_buf()
+    }
+
+    /// Commands it; the answer must be `ok`.
+    pub(crate) fn command(&self, line: &str) {
+        operator::send(&self.socket, line).unwrap();
+    }
+
+    /// Status line and body of an HTTP request.
+    pub(crate) fn request(&self, method: &str, path: &str) -> (String, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(stream, "{method} {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap();
+        assert_eq!(length.parse::<usize>().unwrap(), body.len());
+        (head.lines().next().unwrap().to_owned(), body.to_owned())
+    }
+
+    pub(crate) fn scrape(&self) -> Scrape {
+        let (status, body) = self.request("GET", "/metrics");
+        assert_eq!(status, "HTTP/1.1 200 OK");
+        Scrape::parse(&body)
+    }
+}
+
+impl Drop for Session {
+    /// As a crash would: no good-bye.
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
