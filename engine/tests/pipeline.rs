@@ -455,9 +455,14 @@ fn an_audit_that_fails_ends_the_session_and_no_order_leaves_after_it() {
     assert_eq!(seen.orders.load(Ordering::SeqCst), then.recv().unwrap());
 }
 
-/// Notes how far the tap was when an event came.
+/// Looks at the tap before it counts as not coming.
+const LOOKS_MAX: u64 = 5_000_000;
+
+/// Notes how far the tap was when a trade came.
 struct Witness {
     tapped: Arc<AtomicU64>,
+    /// Whether to look until all trades before have reached the tap (and how often at most), or once.
+    looks_max: u64,
     /// For each trade: how many slots the tap had seen.
     notes: Vec<u64>,
     out: SyncSender<Vec<u64>>,
@@ -465,7 +470,16 @@ struct Witness {
 
 impl Strategy for Witness {
     fn on_trade(&mut self, _: &mut Context<'_>, _: &Trade) {
-        self.notes.push(self.tapped.load(Ordering::SeqCst));
+        let before = self.notes.len() as u64;
+        let mut tapped = self.tapped.load(Ordering::SeqCst);
+        for _ in 1..self.looks_max {
+            if tapped >= before {
+                break;
+            }
+            std::thread::yield_now();
+            tapped = self.tapped.load(Ordering::SeqCst);
+        }
+        self.notes.push(tapped);
         if self.notes.len() == 64 {
             self.out.send(std::mem::take(&mut self.notes)).unwrap();
         }
@@ -481,30 +495,46 @@ impl SlotSink for Tapped {
     }
 }
 
+/// Where the tap was at each of 64 trades that come as one burst.
+fn burst_of_64(topology: &Topology, burst: usize, looks_max: u64, bytes: Vec<u8>, count: u64) -> Vec<u64> {
+    let (driver, _) = Repeat::new(bytes, count);
+    let (out, notes) = sync_channel(1);
+    let tapped = Arc::<AtomicU64>::default();
+    let witness = Witness { tapped: Arc::clone(&tapped), looks_max, notes: Vec::new(), out };
+    let pipeline = Pipeline::start(
+        &PipelineConfig { burst, ..small() },
+        topology,
+        &host(),
+        &Clock::new(),
+        stages(vec![Box::new(witness)]),
+        driver,
+        None,
+        NoJournal,
+        Tapped(tapped),
+    )
+    .unwrap();
+    assert!(pipeline.join().is_some());
+    notes.recv().unwrap()
+}
+
 #[test]
-fn the_first_events_of_a_burst_are_through_before_the_last_ones_are_begun() {
+fn on_one_core_each_event_is_through_before_the_next_one_is_begun() {
     // All on one thread, so the counts are the same at every run.
     let topology = topologies(1).remove(0);
-    for (bytes, count) in [(vec![1], 64), (vec![1; 64], 1)] {
-        let (driver, _) = Repeat::new(bytes, count);
-        let (out, notes) = sync_channel(1);
-        let tapped = Arc::<AtomicU64>::default();
-        let witness = Witness { tapped: Arc::clone(&tapped), notes: Vec::new(), out };
-        let pipeline = Pipeline::start(
-            &PipelineConfig { burst: 1, ..small() },
-            &topology,
-            &host(),
-            &Clock::new(),
-            stages(vec![Box::new(witness)]),
-            driver,
-            None,
-            NoJournal,
-            Tapped(tapped),
-        )
-        .unwrap();
-        assert!(pipeline.join().is_some());
-        // When a trade reaches the strategy, all those before it have reached the tap.
-        assert_eq!(notes.recv().unwrap(), (0..64).collect::<Vec<u64>>());
+    let one_by_one: Vec<u64> = (0..64).collect();
+    assert_eq!(burst_of_64(&topology, 1, 1, vec![1], 64), one_by_one, "64 messages");
+    assert_eq!(burst_of_64(&topology, 1, 1, vec![1; 64], 1), one_by_one, "a message of 64 events");
+    // What a larger burst is for: then each stage does all it has in one go.
+    assert_eq!(burst_of_64(&topology, 64, 1, vec![1; 64], 1), [0; 64]);
+}
+
+#[test]
+fn a_stage_releases_each_event_of_a_burst_at_once_and_not_at_the_end_of_the_burst() {
+    // Each trade is held by the strategy until those before it have gone through risk and tap on other threads: they are only let
+    // through if they were released although the strategy is still busy with its burst.
+    for topology in topologies(1).into_iter().filter(|topology| topology.name == "split") {
+        let notes = burst_of_64(&topology, 64, LOOKS_MAX, vec![1; 64], 1);
+        assert_eq!(notes, (0..64).collect::<Vec<u64>>(), "{topology:?}");
     }
 }
 

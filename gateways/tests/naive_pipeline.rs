@@ -54,7 +54,7 @@ fn over_sessions(cases: u32, property: impl Fn(&Session, &Manner, u64) -> (Optio
 
 #[test]
 fn every_topology_gives_the_frames_intents_and_verdicts_of_a_naive_pipeline() {
-    let totals = over_sessions(80, |session, manner, _| {
+    let totals = over_sessions(50, |session, manner, _| {
         let naive = NaivePipeline::simulate(session);
         let fast = fast::run(session, manner, None);
         (naive.difference(&fast), naive)
