@@ -35,7 +35,8 @@ fn busy(folder: &Path) {
     let limits = text.find("limits = {").unwrap();
     let end = limits + text[limits..].find('\n').unwrap();
     text.replace_range(limits..end, "");
-    let text = text.replace("instruments = [\"AAAA\", \"AAAB\", \"AAAC\"]", "instruments = [\"AAAB\", \"AAAC\"]");
+    let text =
+        text.replace("instruments = [\"AAAA\", \"AAAB\", \"AAAC\"]", "instruments = [\"AAAB\", \"AAAC\"]");
     std::fs::write(folder.join("less.toml"), text).unwrap();
 }
 
@@ -112,7 +113,8 @@ fn every_family_of_the_table_moves_over_a_trading_day_with_its_mishaps() {
         let refused = scrape.sum("spinward_risk_commands_total", "refused");
         session.command("kill desk the alarm went off");
         scrape_until(&session, &mut seen, |scrape| {
-            scrape.value("spinward_trading_state") == 3.0 && scrape.value("spinward_risk_halts_total") == halts + 1.0
+            scrape.value("spinward_trading_state") == 3.0
+                && scrape.value("spinward_risk_halts_total") == halts + 1.0
         });
         session.command("resume stranger");
         scrape_until(&session, &mut seen, |scrape| {

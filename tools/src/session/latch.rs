@@ -3,7 +3,9 @@
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use spinward_engine::words::{Command, CommandKind, Nanos, Symbol, TradingState};
-use spinward_recorder::{AuditReader, AuditRecord, JournalError, Manifest, SessionFolder, StateChange, rfc3339};
+use spinward_recorder::{
+    AuditReader, AuditRecord, JournalError, Manifest, SessionFolder, StateChange, rfc3339,
+};
 use std::path::{Path, PathBuf};
 
 /// What the file says.

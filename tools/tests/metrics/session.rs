@@ -32,7 +32,8 @@ impl Session {
         let mut session = Self { child, socket: PathBuf::new(), address: String::new() };
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Some(status) = session.find_socket(folder).and_then(|socket| operator::send(&socket, "status").ok())
+            if let Some(status) =
+                session.find_socket(folder).and_then(|socket| operator::send(&socket, "status").ok())
                 && let Some((_, url)) = status.split_once("metrics http://")
             {
                 session.address = url.split('/').next().unwrap().to_owned();
@@ -49,7 +50,8 @@ impl Session {
 
     /// The newest session's socket.
     fn find_socket(&mut self, folder: &Path) -> Option<PathBuf> {
-        let sockets = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().join("operator.sock"));
+        let sockets =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().join("operator.sock"));
         self.socket = sockets.filter(|path| path.exists()).max()?;
         Some(self.socket.clone())
     }
