@@ -380,22 +380,26 @@ pub(super) const TABLE: &[Metric] = &[
         },
     ),
     // -- latency
-    gauge("spinward_latency_seconds", "Latency by stage and percentile since the start; 100 is the longest.", |s, out| {
-        for row in s.latency() {
-            let stage = row.stage.replace('_', " ");
-            // The label `quantile` is reserved for summaries, which need a sum that the histograms do not keep.
-            let percentiles = [
-                ("50", row.p50_ns),
-                ("90", row.p90_ns),
-                ("99", row.p99_ns),
-                ("99.9", row.p999_ns),
-                ("100", row.max_ns),
-            ];
-            for (percentile, nanos) in percentiles {
-                out(&[("stage", &stage), ("percentile", percentile)], nanos as f64 * NANO);
+    gauge(
+        "spinward_latency_seconds",
+        "Latency by stage and percentile since the start; 100 is the longest.",
+        |s, out| {
+            for row in s.latency() {
+                let stage = row.stage.replace('_', " ");
+                // The label `quantile` is reserved for summaries, which need a sum that the histograms do not keep.
+                let percentiles = [
+                    ("50", row.p50_ns),
+                    ("90", row.p90_ns),
+                    ("99", row.p99_ns),
+                    ("99.9", row.p999_ns),
+                    ("100", row.max_ns),
+                ];
+                for (percentile, nanos) in percentiles {
+                    out(&[("stage", &stage), ("percentile", percentile)], nanos as f64 * NANO);
+                }
             }
-        }
-    }),
+        },
+    ),
     // -- side thread
     counter("spinward_side_ticks_total", "Turns of the side thread's own watch.", |s, out| {
         out(&[], s.side.ticks.value() as f64);

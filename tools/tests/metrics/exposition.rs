@@ -23,7 +23,11 @@ impl Scrape {
                 let (name, kind) = kind.split_once(' ').unwrap();
                 assert_eq!(name, family);
                 assert!(matches!(kind, "counter" | "gauge"), "{line}");
-                assert_eq!(scrape.families.insert(name.to_owned(), kind.to_owned()), None, "{name} stands twice");
+                assert_eq!(
+                    scrape.families.insert(name.to_owned(), kind.to_owned()),
+                    None,
+                    "{name} stands twice"
+                );
             } else {
                 let (sample, value) = line.rsplit_once(' ').unwrap();
                 assert_eq!(name_of(sample), family, "{line}");
@@ -41,7 +45,8 @@ impl Scrape {
 
     /// Sum over the samples of a family whose labels have this text.
     pub(crate) fn sum(&self, family: &str, labels: &str) -> f64 {
-        let of_family = self.samples.iter().filter(|(sample, _)| name_of(sample) == family && sample.contains(labels));
+        let of_family =
+            self.samples.iter().filter(|(sample, _)| name_of(sample) == family && sample.contains(labels));
         of_family.map(|(_, value)| value.abs()).sum()
     }
 }

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// No test waits longer for anything.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A `spinward run`, killed when dropped.
 pub(crate) struct Session {
@@ -32,7 +32,8 @@ impl Session {
         let mut session = Self { child, socket: PathBuf::new(), address: String::new() };
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Some(status) = session.find_socket(folder).and_then(|socket| operator::send(&socket, "status").ok())
+            if let Some(status) =
+                session.find_socket(folder).and_then(|socket| operator::send(&socket, "status").ok())
                 && let Some((_, url)) = status.split_once("metrics http://")
             {
                 session.address = url.split('/').next().unwrap().to_owned();
@@ -49,14 +50,10 @@ impl Session {
 
     /// The newest session's socket.
     fn find_socket(&mut self, folder: &Path) -> Option<PathBuf> {
-        let sockets = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().join("operator.sock"));
+        let sockets =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().join("operator.sock"));
         self.socket = sockets.filter(|path| path.exists()).max()?;
         Some(self.socket.clone())
-    }
-
-    /// Folder of the session.
-    pub(crate) fn folder(&self) -> PathBuf {
-        self.socket.parent().unwrap().to_path_buf()
     }
 
     /// Commands it; the answer must be `ok`.
