@@ -1,5 +1,7 @@
 //! `/metrics` and `/health` of running sessions, over plain TCP: every family of the table moves.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
+
 mod metrics {
     pub(crate) mod exposition;
     pub(crate) mod session;

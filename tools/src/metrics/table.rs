@@ -460,7 +460,7 @@ pub(super) fn render(sources: &Sources) -> String {
             samples.push(sample);
         });
         if !samples.is_empty() {
-            family.set_metric(samples.into());
+            family.set_metric(samples);
             families.push(family);
         }
     }
