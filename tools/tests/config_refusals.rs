@@ -1,5 +1,7 @@
 //! What is wrong with a configuration is told with file, line, column, key and mend, before anything runs, with exit code 2.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// No test waits longer for anything.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A `spinward run`, killed when dropped.
 pub(crate) struct Session {
@@ -54,11 +54,6 @@ impl Session {
             std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().join("operator.sock"));
         self.socket = sockets.filter(|path| path.exists()).max()?;
         Some(self.socket.clone())
-    }
-
-    /// Folder of the session.
-    pub(crate) fn folder(&self) -> PathBuf {
-        self.socket.parent().unwrap().to_path_buf()
     }
 
     /// Commands it; the answer must be `ok`.
