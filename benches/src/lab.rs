@@ -32,6 +32,8 @@ pub struct Market {
     messages: Vec<(Nanos, u32, u16)>,
     /// Messages of the opening: the books are empty before.
     pub opening: usize,
+    /// Orders that rest at once.
+    pub live_orders: usize,
 }
 
 impl Market {
@@ -42,7 +44,13 @@ impl Market {
     pub fn generate(config: &SyntheticConfig, count: usize) -> Result<Self, Box<dyn Error>> {
         let mut feed = SyntheticFeed::new(config)?;
         let opening = config.live_orders + config.symbols * 4;
-        let mut market = Self { midnight: config.midnight, bytes: Vec::new(), messages: Vec::new(), opening };
+        let mut market = Self {
+            midnight: config.midnight,
+            bytes: Vec::new(),
+            messages: Vec::new(),
+            opening,
+            live_orders: config.live_orders,
+        };
         while market.messages.len() < opening + count {
             let Some(message) = feed.next_message() else { break };
             market.messages.push((
@@ -470,11 +478,17 @@ pub fn stages(market: &Market, traded: usize) -> Result<Stages, Box<dyn Error>> 
             max_open_orders: 128,
         }]
     };
+    // Tables sized for the market, with room for twice its orders: what is not needed only spreads the rest over more pages.
+    let book = BookConfig {
+        orders_max: (market.live_orders * 2).next_power_of_two(),
+        levels_max: (market.live_orders * 2).next_power_of_two(),
+        ..BookConfig::default()
+    };
     let decoder =
         Itch50Decoder::new(Itch50Config { midnight: Some(market.midnight), ..Itch50Config::default() });
     Ok(Stages {
         normalizer: Normalizer::new(vec![Box::new(decoder)], table.clone()),
-        book: BookStage::new(&BookConfig::default())?,
+        book: BookStage::new(&book)?,
         runners: vec![StrategyRunner::new(slots, table.clone())?],
         risk: Risk::new(&risk, &table)?,
     })

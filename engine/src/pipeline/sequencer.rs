@@ -38,6 +38,12 @@ pub struct SequencerCounters {
 /// Most messages that enter in one poll.
 const MESSAGES_PER_POLL: usize = 16;
 
+/// Turns from one look at how far the engine is to the next.
+const TURNS_PER_LOOK: u32 = 8;
+
+/// Turns that a full ring is left alone: some microseconds, in which a dozen slots come free.
+const REST_TURNS: u32 = 256;
+
 pub(super) struct Sequencer<D> {
     driver: D,
     inbox: Option<Box<dyn Inbox>>,
@@ -56,6 +62,11 @@ pub(super) struct Sequencer<D> {
     /// Command on its way in.
     command: Option<Command>,
     is_stopping: bool,
+    /// Turns, and the last frame that was seen to be done.
+    turns: u32,
+    done: u64,
+    /// Turns that the full ring is still left alone.
+    rest: u32,
 }
 
 /// What became of the driver's next message.
@@ -91,15 +102,22 @@ impl<D: Driver> Sequencer<D> {
             stamp: 0,
             command: None,
             is_stopping: false,
+            turns: 0,
+            done: 0,
+            rest: 0,
         }
     }
 
     /// Takes everything from the egress ring whose cause is in the journal. Returns up to which frame the driver now knows all that was
     /// sent, and whether anything was taken.
     fn drain(&mut self) -> (u64, bool) {
-        // Order matters: all that frames up to `done` have sent is in the ring before `done` is stored.
-        let done = self.progress.done();
-        let journaled = self.progress.journaled();
+        // Order matters: all that frames up to `done` have sent is in the ring before `done` is stored. The word is written by another core for
+        // every frame: looking at each turn would take its line away from there each time.
+        self.turns = self.turns.wrapping_add(1);
+        if self.turns.is_multiple_of(TURNS_PER_LOOK) {
+            self.done = self.progress.done();
+        }
+        let done = self.done;
         let mut has_taken = false;
         loop {
             if self.held.is_none() {
@@ -110,7 +128,7 @@ impl<D: Driver> Sequencer<D> {
             }
             if let Some(outbound) = &self.held {
                 let has_failed = self.progress.has_failed();
-                if outbound.frame() > journaled || has_failed {
+                if outbound.frame() > self.progress.journaled() || has_failed {
                     self.counters.journal_waits.add(u64::from(!has_failed));
                     return (done.min(outbound.frame().saturating_sub(1)), has_taken);
                 }
@@ -209,6 +227,10 @@ impl<D: Driver> Agent for Sequencer<D> {
             return self.run_down(core);
         }
         let (done, mut has_worked) = self.drain();
+        if self.rest > 0 {
+            self.rest -= 1;
+            return Poll::Worked;
+        }
         self.counters.backlog.set(self.sequence.saturating_sub(done).min(i64::MAX as u64) as i64);
         has_worked |= self.poll_inbox(core);
         for _ in 0..MESSAGES_PER_POLL {
@@ -219,6 +241,9 @@ impl<D: Driver> Agent for Sequencer<D> {
                 Entry::Whole => {}
                 Entry::Part => {
                     self.counters.ingress_full.add(1);
+                    // A full ring that is filled slot by slot as slots come free makes both cores wait for each other's lines at every
+                    // frame. If something did enter, the next lot waits until there is room for more than one.
+                    self.rest = if has_worked { REST_TURNS } else { 0 };
                     break;
                 }
                 Entry::Nothing => {
