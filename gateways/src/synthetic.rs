@@ -13,7 +13,7 @@
 //! * Order flow in the manner of the zero-intelligence model of Smith, Farmer, Gillemot & Krishnamurthy (2003, "Statistical theory of the
 //!   continuous double auction"): limit orders at random distances from the best price, cancellations mostly near the top, market orders. The price
 //!   diffuses because of them; the spread reverts because orders improve it when it is wide.
-//! * Arrivals are a two-state modulated process with bursts ([`arrival`]); activity over symbols is Zipf's.
+//! * Arrivals are a two-state modulated process with bursts (`arrival.rs`); activity over symbols is Zipf's.
 //! * Every `E C X D U` names a live order and never takes more than it has; no order that comes to rest crosses or locks its book; what
 //!   is marketable executes.
 
