@@ -153,12 +153,12 @@ fn a_core_that_the_host_does_not_have_is_refused() {
 fn a_ring_that_is_not_a_power_of_two_is_refused_and_its_neighbours_named() {
     check(&Mistake {
         also: None,
-        good: "ingress_slots = 4096",
-        bad: "ingress_slots = 4095",
+        good: "ingress_slots = 1024",
+        bad: "ingress_slots = 1023",
         points_at: "4095",
         key: "pipeline.ingress_slots",
         what: "not a power of two",
-        mend: "2048 or 4096",
+        mend: "512 or 1024",
     });
 }
 
@@ -220,7 +220,7 @@ fn every_problem_of_a_file_is_told_at_once_in_the_order_of_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let bad = init(folder.path())
         .replacen("seed = 1 ", "sede = 1 ", 1)
-        .replacen("ingress_slots = 4096", "ingress_slots = 4095", 1)
+        .replacen("ingress_slots = 1024", "ingress_slots = 1023", 1)
         .replacen("tick = \"0.01\" ", "tick = 0.01 ", 1);
     std::fs::write(folder.path().join("bad.toml"), bad).unwrap();
     let output = spinward(folder.path(), &["config", "check", "bad.toml", "--json"]);

@@ -266,7 +266,7 @@ fn manifest(
         session: format!("{:016x}", identity.session),
         started: rfc3339(now),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        commit: option_env!("SPINWARD_COMMIT").unwrap_or("unknown").to_owned(),
+        commit: env!("SPINWARD_COMMIT").to_owned(),
         command_line: options.command_line.clone(),
         feed: settings.feed.to_string(),
         seed: settings.session.seed,

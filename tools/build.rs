@@ -1,0 +1,17 @@
+//! Tells the program which commit it was built from, for the manifests of its sessions.
+#![expect(clippy::print_stdout, reason = "the way to speak to cargo")]
+
+use std::process::Command;
+
+fn main() {
+    let commit = Command::new("git")
+        .args(["describe", "--always", "--dirty", "--abbrev=12"])
+        .output()
+        .ok()
+        .filter(|output| output.status.success())
+        .and_then(|output| String::from_utf8(output.stdout).ok())
+        .map_or_else(|| "unknown".to_owned(), |text| text.trim().to_owned());
+    println!("cargo:rustc-env=SPINWARD_COMMIT={commit}");
+    println!("cargo:rerun-if-changed=../.git/HEAD");
+    println!("cargo:rerun-if-changed=../.git/index");
+}
