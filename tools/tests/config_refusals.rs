@@ -155,7 +155,7 @@ fn a_ring_that_is_not_a_power_of_two_is_refused_and_its_neighbours_named() {
         also: None,
         good: "ingress_slots = 1024",
         bad: "ingress_slots = 1023",
-        points_at: "4095",
+        points_at: "1023",
         key: "pipeline.ingress_slots",
         what: "not a power of two",
         mend: "512 or 1024",

@@ -22,8 +22,8 @@ fn busy(folder: &Path) {
     for (from, to) in [
         ("duration = \"10s\"", "duration = \"6h\""),
         ("pace = \"realtime\"", "pace = \"x5\""),
-        ("ingress_slots = 4096", "ingress_slots = 64"),
-        ("event_slots = 1024", "event_slots = 64"),
+        ("ingress_slots = 1024", "ingress_slots = 64"),
+        ("event_slots = 256", "event_slots = 64"),
         ("reject_ppm = 0", "reject_ppm = 100000"),
         ("max_in_flight = 32", "max_in_flight = 1"),
         ("message_rate_max = 250", "message_rate_max = 5"),

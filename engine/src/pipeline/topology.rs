@@ -348,7 +348,7 @@ mod tests {
         topology.cores[1].roles.extend([Role::Risk, Role::Tap]);
         assert_eq!(topology.check(&host(2, &[])), Err(TopologyError::Twice { role: Role::Tap }));
         topology.cores[1].roles.retain(|role| *role != Role::Tap);
-        topology.cores[1].roles.push(Role::Strategies(2));
+        topology.cores[1].roles.extend([Role::Tap, Role::Strategies(2)]);
         assert_eq!(topology.check(&host(2, &[])), Err(TopologyError::StrategyCores { found: 2, missing: 1 }));
     }
 
