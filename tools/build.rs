@@ -1,5 +1,4 @@
 //! Tells the program which commit it was built from, for the manifests of its sessions.
-#![expect(clippy::print_stdout, reason = "the way to speak to cargo")]
 
 use std::process::Command;
 
