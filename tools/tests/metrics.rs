@@ -27,6 +27,9 @@ fn busy(folder: &Path) {
         ("reject_ppm = 0", "reject_ppm = 100000"),
         ("max_in_flight = 32", "max_in_flight = 1"),
         ("message_rate_max = 250", "message_rate_max = 5"),
+        // Segments that fill faster than they can be prepared: the journal has to ask again.
+        ("segment_bytes = \"64MiB\"", "segment_bytes = \"16KiB\""),
+        ("segments_ahead = 2", "segments_ahead = 1"),
         ("flush_interval = \"1s\"", "flush_interval = \"50ms\""),
     ] {
         assert!(text.contains(from), "{from}");
@@ -133,6 +136,8 @@ fn every_family_of_the_table_moves_over_a_trading_day_with_its_mishaps() {
         });
     }
     promtool(&scrape);
+    scrape_until(&session, &mut seen, |scrape| scrape.sum("spinward_strategy_in_flight", "") > 0.0);
+    scrape_until(&session, &mut seen, |scrape| scrape.sum("spinward_ring_full_total", "") > 0.0);
     drop(session);
 
     // A feed that tells of orders it never added.
