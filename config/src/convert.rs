@@ -86,6 +86,7 @@ impl Settings {
             burst: pipeline.burst,
             stamps: pipeline.stamps,
             lock_memory: pipeline.lock_memory,
+            ..PipelineConfig::default()
         }
     }
 

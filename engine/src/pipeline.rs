@@ -10,6 +10,8 @@
 pub mod lane;
 mod agent;
 mod idle;
+mod stall;
+mod gap;
 mod progress;
 mod rings;
 mod driver;
@@ -20,7 +22,8 @@ mod topology;
 mod runtime;
 
 pub use agent::{StageStamp, StampMode};
-pub use driver::{Driver, Inbox, Next};
+pub use driver::{Driver, ExitStamps, Inbox, Next};
+pub use gap::{GAPS_WAITING_MAX, Gap, GapLog};
 pub use idle::IdleStrategy;
 pub use lane::{Head, RiskLane, StrategyLane};
 pub use progress::Progress;
@@ -29,5 +32,6 @@ pub use runtime::{
 };
 pub use sequencer::{OPERATOR_SOURCE, SequencerCounters};
 pub use stages::AgentCounters;
+pub use stall::Stall;
 pub use taps::{FrameSink, NoJournal, NoTap, SinkAnswer, SlotSink, SlotView};
 pub use topology::{CoreSpec, HostCores, Role, Topology, TopologyError};

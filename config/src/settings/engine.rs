@@ -26,8 +26,16 @@ pub struct PipelineSettings {
 
 impl Default for PipelineSettings {
     fn default() -> Self {
-        let PipelineConfig { ingress_slots, event_slots, egress_slots, burst, stamps, lock_memory } =
-            PipelineConfig::default();
+        let PipelineConfig {
+            ingress_slots,
+            event_slots,
+            egress_slots,
+            burst,
+            stamps,
+            lock_memory,
+            gap_threshold: _,
+            stall: _,
+        } = PipelineConfig::default();
         Self { ingress_slots, event_slots, egress_slots, burst, stamps, lock_memory }
     }
 }

@@ -1,5 +1,6 @@
 //! [`Agent`]: a stage with its rings, polled in turn with its neighbours on one core. Who runs it is configuration.
 
+use super::stall::Stalling;
 use crate::words::{Clock, Ticks};
 
 /// What a poll did.
@@ -48,29 +49,58 @@ pub struct StageStamp {
 #[derive(Debug)]
 pub(super) struct CoreContext {
     clock: Clock,
-    mode: StampMode,
+    mode: Mode,
     last: Ticks,
     is_fresh: bool,
+    /// The fault of the agent that is being polled, if it has one.
+    stalling: Option<Box<Stalling>>,
+}
+
+/// A [`StampMode`], or the detour of an agent with an injected fault: so that the others pay nothing for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Mode {
+    Plain(StampMode),
+    Stalled(StampMode),
 }
 
 impl CoreContext {
     /// For a core.
     pub(super) fn new(clock: Clock, mode: StampMode) -> Self {
-        Self { clock, mode, last: 0, is_fresh: false }
+        Self { clock, mode: Mode::Plain(mode), last: 0, is_fresh: false, stalling: None }
+    }
+
+    /// The clock of the stamps.
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The last stamp taken.
+    #[inline]
+    pub(super) fn last(&self) -> Ticks {
+        self.last
+    }
+
+    /// From now to [`CoreContext::disarm`] the fault strikes.
+    pub(super) fn arm(&mut self, stalling: Option<Box<Stalling>>) {
+        let (Mode::Plain(mode) | Mode::Stalled(mode)) = self.mode;
+        self.mode = Mode::Stalled(mode);
+        self.stalling = stalling;
+    }
+
+    /// Back to normal; gives the fault back.
+    pub(super) fn disarm(&mut self) -> Option<Box<Stalling>> {
+        let (Mode::Plain(mode) | Mode::Stalled(mode)) = self.mode;
+        self.mode = Mode::Plain(mode);
+        self.stalling.take()
     }
 
     /// Start of an inner stage.
     #[inline]
     pub(super) fn start(&mut self) -> Ticks {
         match self.mode {
-            StampMode::All => {
-                if !self.is_fresh {
-                    self.last = self.clock.ticks();
-                    self.is_fresh = true;
-                }
-                self.last
-            }
-            StampMode::Ends | StampMode::Off => 0,
+            Mode::Plain(StampMode::All) => self.fresh(),
+            Mode::Plain(StampMode::Ends | StampMode::Off) => 0,
+            Mode::Stalled(mode) => self.start_stalled(mode),
         }
     }
 
@@ -78,8 +108,9 @@ impl CoreContext {
     #[inline]
     pub(super) fn done(&mut self) -> Ticks {
         match self.mode {
-            StampMode::All => self.read(),
-            StampMode::Ends | StampMode::Off => 0,
+            Mode::Plain(StampMode::All) => self.read(),
+            Mode::Plain(StampMode::Ends | StampMode::Off) => 0,
+            Mode::Stalled(mode) => self.done_stalled(mode),
         }
     }
 
@@ -87,9 +118,36 @@ impl CoreContext {
     #[inline]
     pub(super) fn end(&mut self) -> Ticks {
         match self.mode {
-            StampMode::All | StampMode::Ends => self.read(),
-            StampMode::Off => 0,
+            Mode::Plain(StampMode::All | StampMode::Ends)
+            | Mode::Stalled(StampMode::All | StampMode::Ends) => self.read(),
+            Mode::Plain(StampMode::Off) | Mode::Stalled(StampMode::Off) => 0,
         }
+    }
+
+    #[inline]
+    fn fresh(&mut self) -> Ticks {
+        if !self.is_fresh {
+            self.last = self.clock.ticks();
+            self.is_fresh = true;
+        }
+        self.last
+    }
+
+    #[cold]
+    fn start_stalled(&mut self, mode: StampMode) -> Ticks {
+        let start = if mode == StampMode::All { self.fresh() } else { 0 };
+        if let Some(stalling) = &mut self.stalling {
+            stalling.at_start(&self.clock);
+        }
+        start
+    }
+
+    #[cold]
+    fn done_stalled(&mut self, mode: StampMode) -> Ticks {
+        if let Some(stalling) = &mut self.stalling {
+            stalling.at_end(&self.clock);
+        }
+        if mode == StampMode::All { self.read() } else { 0 }
     }
 
     #[inline]

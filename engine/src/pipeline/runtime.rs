@@ -10,12 +10,14 @@
 
 use super::agent::{Agent, CoreContext, Poll, StampMode};
 use super::driver::{Driver, Inbox};
+use super::gap::{GapLog, GapWatch};
 use super::idle::Idler;
 use super::lane::event_ring;
 use super::progress::Progress;
 use super::rings::{egress_ring, ingress_ring};
 use super::sequencer::{Sequencer, SequencerCounters};
 use super::stages::{AgentCounters, BookAgent, NormalizerAgent, RiskAgent, StrategyAgent};
+use super::stall::{Stall, StalledAgent};
 use super::taps::{FrameSink, JournalAgent, SlotSink, TapAgent};
 use super::topology::{CoreSpec, HostCores, Role, Topology, TopologyError};
 use crate::book::BookStage;
@@ -23,7 +25,7 @@ use crate::counters::Counter;
 use crate::normalizer::Normalizer;
 use crate::risk::Risk;
 use crate::strategy::StrategyRunner;
-use crate::words::Clock;
+use crate::words::{Clock, Nanos};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
@@ -44,6 +46,10 @@ pub struct PipelineConfig {
     pub stamps: StampMode,
     /// Locks all memory of the process, present and to come (`mlockall`), so that nothing is paged out. Needs `ulimit -l`.
     pub lock_memory: bool,
+    /// A core's loop that does not come round for longer than this has a [`Gap`](super::Gap). 0 switches the watch off.
+    pub gap_threshold: Nanos,
+    /// An artificial stall, for checking what looks for slow stages. Not for trading.
+    pub stall: Option<Stall>,
 }
 
 impl Default for PipelineConfig {
@@ -56,6 +62,8 @@ impl Default for PipelineConfig {
             burst: 1,
             stamps: StampMode::All,
             lock_memory: false,
+            gap_threshold: Nanos::from_micros(10),
+            stall: None,
         }
     }
 }
@@ -79,6 +87,14 @@ pub enum StartError {
     Burst {
         /// As configured.
         burst: usize,
+    },
+    /// The artificial stall has no place or is out of its range.
+    #[error(
+        "stall {stall:?}: name the normalizer, book, a strategy core of the topology or risk, a length of 1 ns to 1 s, and every 1 event or more"
+    )]
+    Stall {
+        /// As configured.
+        stall: Stall,
     },
     /// The memory cannot be locked.
     #[error(
@@ -133,6 +149,8 @@ pub struct CoreReport {
     pub spec: CoreSpec,
     /// What it counts.
     pub counters: Arc<CoreCounters>,
+    /// Where its loop tells of its gaps.
+    pub gaps: Arc<GapLog>,
 }
 
 /// All counters of the plumbing.
@@ -142,6 +160,8 @@ pub struct PipelineCounters {
     pub sequencer: Arc<SequencerCounters>,
     /// Of each agent by name; strategy cores apart.
     pub agents: Vec<(String, Arc<AgentCounters>)>,
+    /// Stalls injected on purpose ([`PipelineConfig::stall`]).
+    pub stalls: Arc<Counter>,
 }
 
 impl PipelineCounters {
@@ -192,6 +212,9 @@ impl PipelineConfig {
         check_ring("egress_slots", self.egress_slots, 1 << 16)?;
         if !(1..=4_096).contains(&self.burst) {
             return Err(StartError::Burst { burst: self.burst });
+        }
+        if let Some(stall) = self.stall.filter(|stall| !stall.is_valid()) {
+            return Err(StartError::Stall { stall });
         }
         Ok(())
     }
@@ -317,6 +340,15 @@ impl Pipeline {
             }),
         ));
 
+        if let Some(stall) = config.stall {
+            let Some(at) = agents.iter().position(|(role, _)| *role == stall.role) else {
+                return Err(StartError::Stall { stall });
+            };
+            let (role, inner) = agents.swap_remove(at);
+            let stalled = StalledAgent::new(inner, &stall, clock, Arc::clone(&counters.stalls));
+            agents.push((role, Box::new(stalled)));
+        }
+
         // 4: onto the cores
         let mut pipeline = Self {
             progress,
@@ -333,7 +365,7 @@ impl Pipeline {
                 }
             }
             let context = CoreContext::new(clock.clone(), config.stamps);
-            pipeline.spawn(index, spec, here, context)?;
+            pipeline.spawn(index, spec, here, context, config.gap_threshold)?;
         }
         Ok(pipeline)
     }
@@ -344,21 +376,25 @@ impl Pipeline {
         spec: &CoreSpec,
         agents: Vec<Box<dyn Agent>>,
         context: CoreContext,
+        gap_threshold: Nanos,
     ) -> Result<(), StartError> {
         // The kernel keeps 15 bytes of a thread's name.
         let mut thread =
             format!("sw{index}-{}", spec.roles.first().map_or_else(String::new, Role::to_string));
         thread.truncate(15);
         let counters = Arc::<CoreCounters>::default();
+        let gaps = Arc::new(GapLog::new());
+        let watch = GapWatch::new(gap_threshold, spec.idle, context.clock(), Arc::clone(&gaps));
         self.cores.push(CoreReport {
             thread: thread.clone(),
             spec: spec.clone(),
             counters: Arc::clone(&counters),
+            gaps,
         });
         let spec = spec.clone();
         let handle = std::thread::Builder::new()
             .name(thread.clone())
-            .spawn(move || run_core(&spec, agents, context, &counters))
+            .spawn(move || run_core(&spec, agents, context, watch, &counters))
             .map_err(|source| {
                 // The threads that already run are told to stop; they end when their rings' producers are dropped with the agents.
                 self.progress.stop();
@@ -415,6 +451,7 @@ fn run_core(
     spec: &CoreSpec,
     mut agents: Vec<Box<dyn Agent>>,
     mut context: CoreContext,
+    mut watch: GapWatch,
     counters: &CoreCounters,
 ) {
     if let Some(id) = spec.core
@@ -440,10 +477,12 @@ fn run_core(
         }
         if has_worked {
             counters.busy_turns.add(1);
+            watch.worked(&context);
             idler.worked();
         } else {
             counters.idle_turns.add(1);
             context.forget();
+            watch.idle(&context);
             idler.idle();
         }
     }

@@ -1,7 +1,7 @@
 //! The sequencer: the one door into the engine, and the way out of it. Ring order is the order of the session.
 
 use super::agent::{Agent, CoreContext, Poll};
-use super::driver::{Driver, Inbox, Next};
+use super::driver::{Driver, ExitStamps, Inbox, Next};
 use super::progress::Progress;
 use super::rings::{EgressPort, FrameProducer, Received};
 use crate::counters::{Counter, Gauge};
@@ -53,6 +53,9 @@ pub(super) struct Sequencer<D> {
     counters: Arc<SequencerCounters>,
     /// Waits for the journal.
     held: Option<Outbound>,
+    /// When it was taken, and whether its cause was not yet in the journal then.
+    taken: Ticks,
+    has_waited: bool,
     /// Number of the last frame.
     sequence: u64,
     /// Bytes of the driver's current message that have entered.
@@ -97,6 +100,8 @@ impl<D: Driver> Sequencer<D> {
             progress,
             counters,
             held: None,
+            taken: 0,
+            has_waited: false,
             sequence: 0,
             entered_bytes: 0,
             stamp: 0,
@@ -110,7 +115,7 @@ impl<D: Driver> Sequencer<D> {
 
     /// Takes everything from the egress ring whose cause is in the journal. Returns up to which frame the driver now knows all that was
     /// sent, and whether anything was taken.
-    fn drain(&mut self) -> (u64, bool) {
+    fn drain(&mut self, core: &mut CoreContext) -> (u64, bool) {
         // Order matters: all that frames up to `done` have sent is in the ring before `done` is stored. The word is written by another core for
         // every frame: looking at each turn would take its line away from there each time.
         self.turns = self.turns.wrapping_add(1);
@@ -122,7 +127,11 @@ impl<D: Driver> Sequencer<D> {
         loop {
             if self.held.is_none() {
                 match self.egress.receive() {
-                    Received::Item(outbound) => self.held = Some(outbound),
+                    Received::Item(outbound) => {
+                        self.held = Some(outbound);
+                        self.taken = core.end();
+                        self.has_waited = false;
+                    }
                     Received::Empty | Received::Shutdown => return (done, has_taken),
                 }
             }
@@ -130,9 +139,16 @@ impl<D: Driver> Sequencer<D> {
                 let has_failed = self.progress.has_failed();
                 if outbound.frame() > self.progress.journaled() || has_failed {
                     self.counters.journal_waits.add(u64::from(!has_failed));
+                    self.has_waited = true;
                     return (done.min(outbound.frame().saturating_sub(1)), has_taken);
                 }
+                let released = if self.has_waited { core.end() } else { self.taken };
                 self.driver.submit(outbound);
+                if released != 0 {
+                    let encoded = self.driver.encoded();
+                    let stamps = ExitStamps { taken: self.taken, released, encoded, sent: core.end() };
+                    self.driver.submitted(outbound, &stamps);
+                }
                 self.counters.outbound.add(1);
                 self.held = None;
                 has_taken = true;
@@ -226,7 +242,7 @@ impl<D: Driver> Agent for Sequencer<D> {
         if has_failed {
             return self.run_down(core);
         }
-        let (done, mut has_worked) = self.drain();
+        let (done, mut has_worked) = self.drain(core);
         if self.rest > 0 {
             self.rest -= 1;
             return Poll::Worked;

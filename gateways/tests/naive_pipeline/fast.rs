@@ -142,7 +142,7 @@ pub(crate) fn run(session: &Session, manner: &Manner, inbox: Option<Script>) -> 
         egress_slots: manner.egress_slots.max(session.egress_slots().next_power_of_two()),
         burst: manner.burst,
         stamps: manner.stamps,
-        lock_memory: false,
+        ..PipelineConfig::default()
     };
     let stages = Stages {
         normalizer: Normalizer::new(vec![session.decoder()], session.table()),
