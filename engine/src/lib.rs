@@ -9,6 +9,7 @@
 
 pub mod words;
 pub mod counters;
+mod memory;
 pub mod normalizer;
 pub mod book;
 pub mod strategy;

@@ -186,7 +186,7 @@ impl Driver for Repeat {
             });
         }
         let has_commands = self.seen.commands.load(Ordering::SeqCst) >= self.commands;
-        if done >= self.frame && has_commands { Next::End } else { Next::Wait }
+        if done >= self.frame && has_commands { Next::End } else { Next::WaitForEngine }
     }
 
     fn advance(&mut self, frame: u64) {

@@ -40,7 +40,7 @@ impl Driver for Messages {
 
     fn next(&mut self, done: u64) -> Next<'_> {
         match (self.left, done < self.frame) {
-            (_, true) => Next::Wait,
+            (_, true) => Next::WaitForEngine,
             (0, false) => Next::End,
             (_, false) => Next::Message(Message {
                 source: SourceId::new(0),

@@ -15,7 +15,7 @@
 //! 2. the venue may see a market message of time `v` if `v ≤ u + act_after_min`: every order that acts before it is known.
 //!
 //! The feed thus runs ahead of the engine by `look_ahead`, and of the venue by the difference; market messages that have entered but that the venue may not
-//! see yet are copied into a bounded backlog. When a bound is met (backlog, frames under way), the answer is [`Next::Wait`], never a changed order. Tables
+//! see yet are copied into a bounded backlog. When a bound is met (backlog, frames under way), the answer is [`Next::WaitForEngine`], never a changed order. Tables
 //! that cannot wait (refusals, our messages under way) end the session with an error that says which one to raise.
 //!
 //! # The end

@@ -2,6 +2,7 @@
 
 use super::ladder::Ladder;
 use super::volatility::MidSamples;
+use crate::memory::prefetch;
 use crate::words::{Level, Price, Qty, Side};
 
 /// How a feed tells this book.
@@ -59,7 +60,7 @@ impl Bbo {
 
 /// One instrument.
 #[repr(C, align(128))]
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Head {
     ladders: [Ladder; 2],
     /// As of its last view.
@@ -105,6 +106,13 @@ impl Head {
         incomplete: false,
         crossed: false,
     };
+
+    /// Asks for both of its lines.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        prefetch(self);
+        prefetch(&self.crossed);
+    }
 
     #[inline]
     pub(super) fn ladder(&self, side: Side) -> &Ladder {

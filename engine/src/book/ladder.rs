@@ -12,6 +12,7 @@
 //! out before chunks do.
 
 use super::orders::NONE;
+use crate::memory::{Table, prefetch};
 use crate::words::{Level, Price, Qty, Side, VIEW_LEVELS_MAX};
 
 /// Rows of one chunk.
@@ -39,7 +40,7 @@ impl Row {
 }
 
 #[repr(C, align(64))]
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Chunk {
     count: u32,
     /// The neighbour with the better prices.
@@ -124,7 +125,7 @@ fn copy_exactly<const N: usize>(rows: &[Row], to: &mut [Level; VIEW_LEVELS_MAX])
 }
 
 pub(super) struct LevelPool {
-    chunks: Vec<Chunk>,
+    chunks: Table<Chunk>,
     /// First chunk of the free list.
     free: u32,
     /// Chunks from here on were never used.
@@ -137,7 +138,7 @@ impl LevelPool {
     pub(super) fn new(levels_max: usize, instruments_max: usize) -> Self {
         // k levels of one side need at most 2k/11 + 1 chunks, and one more while a full chunk is being split.
         let count = levels_max * 2 / (MERGE_AT + 1) + 2 * instruments_max + 2;
-        Self { chunks: vec![Chunk::VACANT; count], free: NONE, fresh: 0, live: 0, levels_max }
+        Self { chunks: Table::new(count, Chunk::VACANT), free: NONE, fresh: 0, live: 0, levels_max }
     }
 
     #[inline]
@@ -450,10 +451,23 @@ impl LevelPool {
         Rows { pool: self, chunk: ladder.best, left: None }
     }
 
-    /// Reads the cache lines of the top of a side.
+    /// Asks for the head of the first chunk of a side.
     #[inline]
-    pub(super) fn touch(&self, ladder: &Ladder) -> Price {
-        self.best(ladder).map_or(Price::ZERO, |level| level.price)
+    pub(super) fn prefetch_chunk(&self, ladder: &Ladder) {
+        if let Some(chunk) = self.chunks.get(ladder.best as usize) {
+            prefetch(chunk);
+        }
+    }
+
+    /// Asks for the best rows of a side: the head of the chunk has been asked for before and is here by now.
+    #[inline]
+    pub(super) fn prefetch_rows(&self, ladder: &Ladder) {
+        if let Some(chunk) = self.chunks.get(ladder.best as usize) {
+            // Two rows a line; the five best lie on three or four.
+            for row in chunk.rows().iter().rev().step_by(2).take(4) {
+                prefetch(row);
+            }
+        }
     }
 
     /// Whether links, counts and order of a side hold. `Err` says what does not.

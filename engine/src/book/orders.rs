@@ -9,6 +9,7 @@
 //! and without huge pages the page walks cost more than the second, shorter way.
 
 use super::config::ORDER_QTY_MAX;
+use crate::memory::{Table, prefetch};
 use crate::words::{Price, Side};
 
 /// No slot, no chunk.
@@ -108,10 +109,10 @@ pub(super) struct Vacancy {
 
 /// The pool and its index.
 pub(super) struct OrderIndex {
-    entries: Vec<Entry>,
-    slots: Vec<OrderSlot>,
+    entries: Table<Entry>,
+    slots: Table<OrderSlot>,
     /// When each order joined its queue, by slot. Apart from the slots: it is written once and read only when asked for.
-    arrivals: Vec<u64>,
+    arrivals: Table<u64>,
     /// Length of `entries` − 1.
     mask: usize,
     /// 32 − log2 of the length: leads from a tag to its home.
@@ -128,9 +129,9 @@ impl OrderIndex {
     pub(super) fn new(orders_max: usize) -> Self {
         let count = (orders_max * 2).next_power_of_two().max(4);
         Self {
-            entries: vec![Entry::VACANT; count],
-            slots: vec![OrderSlot::VACANT; orders_max],
-            arrivals: vec![0; orders_max],
+            entries: Table::new(count, Entry::VACANT),
+            slots: Table::new(orders_max, OrderSlot::VACANT),
+            arrivals: Table::new(orders_max, 0),
             mask: count - 1,
             shift: 32 - count.trailing_zeros(),
             free: NONE,
@@ -266,12 +267,20 @@ impl OrderIndex {
         self.entries[hole] = Entry::VACANT;
     }
 
-    /// Reads what the search for this order will read first.
+    /// Asks for what the search for this order will read first.
     #[inline]
-    pub(super) fn touch(&self, instrument: u32, reference: u64) -> Price {
-        let tag = Self::tag(instrument, reference);
+    pub(super) fn prefetch_entry(&self, instrument: u32, reference: u64) {
         // in bounds: shifted down to the length
-        let entry = self.entries[self.home(tag)];
-        if entry.slot != NONE && entry.tag == tag { self.slot(entry.slot).price } else { Price::ZERO }
+        prefetch(&self.entries[self.home(Self::tag(instrument, reference))]);
+    }
+
+    /// Asks for the order that the entry leads to: it has been asked for before and is here by now.
+    #[inline]
+    pub(super) fn prefetch_slot(&self, instrument: u32, reference: u64) {
+        // in bounds: shifted down to the length
+        let entry = self.entries[self.home(Self::tag(instrument, reference))];
+        if let Some(slot) = self.slots.get(entry.slot as usize) {
+            prefetch(slot);
+        }
     }
 }

@@ -16,6 +16,7 @@
 //! anew each time, so nothing drifts.
 
 use super::config::BookConfig;
+use crate::memory::Table;
 use crate::words::{Nanos, Price};
 
 /// What an instrument keeps: the mid in force, the one at the last grid line, and what came of them.
@@ -48,7 +49,7 @@ impl MidSamples {
 /// The squared returns of every instrument.
 pub(super) struct VolatilityWindow {
     /// W for each instrument; `r_k²` at `k mod W`.
-    squares: Vec<f64>,
+    squares: Table<f64>,
     samples: usize,
     sample: i64,
 }
@@ -57,7 +58,7 @@ impl VolatilityWindow {
     pub(super) fn new(config: &BookConfig) -> Self {
         let samples = config.volatility_samples();
         Self {
-            squares: vec![0.0; samples * config.instruments_max],
+            squares: Table::new(samples * config.instruments_max, 0.0),
             samples,
             sample: config.volatility_sample.get(),
         }

@@ -8,8 +8,10 @@ use crate::words::{Command, Message, Nanos, Ticks};
 pub enum Next<'a> {
     /// A message that may enter now. It stays the same until [`Driver::advance`].
     Message(Message<'a>),
-    /// Nothing may enter yet: no data, not yet time (pacing), or the engine must first get on (look-ahead of the simulation).
+    /// Nothing may enter yet: no data, or not yet time (pacing).
     Wait,
+    /// Nothing may enter before the engine has got on (look-ahead of the simulation): ask again with a greater `done`.
+    WaitForEngine,
     /// The session is over.
     End,
 }

@@ -173,26 +173,29 @@ impl Slot {
 /// What a port found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Taken {
-    /// A slot was handled and released to the next stage.
-    One,
+    /// What was there, at most what was asked for, was handled and released to the next stage.
+    Some,
     /// There is none yet.
     Empty,
     /// There will be none any more.
     Shutdown,
 }
 
-/// Hands one slot to `handle` and releases it: `disruptor` releases a whole batch at once, so slots are taken one by one and a burst does
-/// not pay a burst's time at every stage. Written out for each barrier, as `disruptor` keeps the barriers' trait to itself.
-macro_rules! take_one {
-    ($poller:expr, $handle:expr) => {
-        match $poller.take(1) {
-            Ok(mut guard) => match (&mut guard).next() {
-                Some(slot) => {
+/// Most slots that a port takes at once. `disruptor` releases what was taken together, so this bounds what the first event of a burst waits
+/// for the others at each stage.
+pub const BATCH_MAX: usize = 16;
+
+/// Hands up to `most` slots to `handle`, one after the other, and releases them together. Written out for each barrier, as `disruptor` keeps the
+/// barriers' trait to itself.
+macro_rules! take {
+    ($poller:expr, $most:expr, $handle:expr) => {
+        match $poller.take($most as u64) {
+            Ok(mut guard) => {
+                for slot in &mut guard {
                     $handle(slot);
-                    Taken::One
                 }
-                None => Taken::Empty,
-            },
+                Taken::Some
+            }
             Err(Polling::NoEvents) => Taken::Empty,
             Err(Polling::Shutdown) => Taken::Shutdown,
         }
@@ -233,13 +236,41 @@ pub struct BookPort {
 }
 
 impl BookPort {
-    /// Handles one slot.
+    /// Handles up to `most` slots (at most [`BATCH_MAX`]). If there is more than one, `stage` is shown all of them before the first is handled.
     #[inline]
-    pub fn take(&mut self, handle: impl FnOnce(&Head, &mut BookLane)) -> Taken {
-        take_one!(self.poller, |slot: &Slot| {
-            // SAFETY: this port is the lane's only writer, and its readers wait for this poller's cursor (1, 2, 3 above).
-            unsafe { slot.book.write(|lane| handle(&slot.head, lane)) }
-        })
+    pub fn take<S>(
+        &mut self,
+        most: usize,
+        stage: &mut S,
+        look: impl FnOnce(&S, &[&Head]),
+        mut handle: impl FnMut(&mut S, &Head, &mut BookLane),
+    ) -> Taken {
+        match self.poller.take(most.min(BATCH_MAX) as u64) {
+            Ok(mut guard) => {
+                let mut slots = (&mut guard).into_iter();
+                let Some(first) = slots.next() else { return Taken::Empty };
+                let (mut batch, mut count) = ([first; BATCH_MAX], 1);
+                for (to, slot) in batch.iter_mut().skip(1).zip(slots) {
+                    *to = slot;
+                    count += 1;
+                }
+                let batch = batch.get(..count).unwrap_or(&[]);
+                if count > 1 {
+                    let mut heads = [&first.head; BATCH_MAX];
+                    for (to, slot) in heads.iter_mut().zip(batch) {
+                        *to = &slot.head;
+                    }
+                    look(stage, heads.get(..count).unwrap_or(&[]));
+                }
+                for slot in batch {
+                    // SAFETY: this port is the lane's only writer, and its readers wait for this poller's cursor (1, 2, 3 above).
+                    unsafe { slot.book.write(|lane| handle(stage, &slot.head, lane)) }
+                }
+                Taken::Some
+            }
+            Err(Polling::NoEvents) => Taken::Empty,
+            Err(Polling::Shutdown) => Taken::Shutdown,
+        }
     }
 }
 
@@ -250,11 +281,15 @@ pub struct StrategyPort {
 }
 
 impl StrategyPort {
-    /// Handles one slot.
+    /// Handles up to `most` slots.
     #[inline]
-    pub fn take(&mut self, handle: impl FnOnce(&Head, &BookLane, &mut StrategyLane)) -> Taken {
+    pub fn take(
+        &mut self,
+        most: usize,
+        mut handle: impl FnMut(&Head, &BookLane, &mut StrategyLane),
+    ) -> Taken {
         let index = self.index;
-        take_one!(self.poller, |slot: &Slot| {
+        take!(self.poller, most, |slot: &Slot| {
             // SAFETY: the book's poller has released this slot and does not come back before the tap has (2, 3 above).
             let book = unsafe { slot.book.read() };
             if let Some(lane) = slot.strategies.get(index) {
@@ -271,10 +306,14 @@ pub struct RiskPort {
 }
 
 impl RiskPort {
-    /// Handles one slot.
+    /// Handles up to `most` slots.
     #[inline]
-    pub fn take(&mut self, handle: impl FnOnce(&Head, &BookLane, StrategyLanes<'_>, &mut RiskLane)) -> Taken {
-        take_one!(self.poller, |slot: &Slot| {
+    pub fn take(
+        &mut self,
+        most: usize,
+        mut handle: impl FnMut(&Head, &BookLane, StrategyLanes<'_>, &mut RiskLane),
+    ) -> Taken {
+        take!(self.poller, most, |slot: &Slot| {
             // SAFETY: every strategy poller has released this slot, so the book's has before them (2, 3 above).
             let book = unsafe { slot.book.read() };
             let strategies = StrategyLanes { lanes: &slot.strategies };
@@ -290,10 +329,14 @@ pub struct TapPort {
 }
 
 impl TapPort {
-    /// Handles one slot.
+    /// Handles up to `most` slots.
     #[inline]
-    pub fn take(&mut self, handle: impl FnOnce(&Head, &BookLane, StrategyLanes<'_>, &RiskLane)) -> Taken {
-        take_one!(self.poller, |slot: &Slot| {
+    pub fn take(
+        &mut self,
+        most: usize,
+        mut handle: impl FnMut(&Head, &BookLane, StrategyLanes<'_>, &RiskLane),
+    ) -> Taken {
+        take!(self.poller, most, |slot: &Slot| {
             // SAFETY: every stage has released this slot and none comes back before this poller has (2, 3 above).
             let book = unsafe { slot.book.read() };
             // SAFETY: as for the book's lane.

@@ -27,9 +27,19 @@ impl FrameProducer {
     }
 }
 
+/// Most frames fetched at once: enough to hide the way from the other core, little enough to stay in the nearest cache.
+const FETCH: usize = 16;
+
 /// Where the normalizer or the journal takes frames.
+///
+/// Frames are fetched in small lots: copied into memory of this core and released at once. So the producer's cursor, which another core writes, is
+/// read once a lot and not once a frame, and the lines of a lot travel side by side instead of one after the other.
 pub(super) struct FramePort {
     poller: EventPoller<Frame, SingleProducerBarrier>,
+    lot: Box<[Frame; FETCH]>,
+    /// The next frame of the lot, and how many there are.
+    next: usize,
+    count: usize,
 }
 
 /// What a port found.
@@ -41,17 +51,37 @@ pub(super) enum Received<T> {
 }
 
 impl FramePort {
-    /// Hands one frame to `handle` and releases it.
+    /// Makes sure that there is a frame in hand, if there is one at all.
     #[inline]
-    pub(super) fn take<R>(&mut self, handle: impl FnOnce(&Frame) -> R) -> Received<R> {
-        match self.poller.take(1) {
-            Ok(mut guard) => match (&mut guard).next() {
-                Some(frame) => Received::Item(handle(frame)),
-                None => Received::Empty,
-            },
+    pub(super) fn fetch(&mut self) -> Received<()> {
+        if self.next < self.count {
+            return Received::Item(());
+        }
+        match self.poller.take(FETCH as u64) {
+            Ok(mut guard) => {
+                let mut count = 0;
+                for (to, frame) in self.lot.iter_mut().zip(&mut guard) {
+                    *to = *frame;
+                    count += 1;
+                }
+                (self.next, self.count) = (0, count);
+                Received::Item(())
+            }
             Err(Polling::NoEvents) => Received::Empty,
             Err(Polling::Shutdown) => Received::Shutdown,
         }
+    }
+
+    /// The frame in hand, if [`FramePort::fetch`] has fetched one that is not done.
+    #[inline]
+    pub(super) fn frame(&self) -> Option<&Frame> {
+        self.lot.get(self.next).filter(|_| self.next < self.count)
+    }
+
+    /// The frame in hand is done.
+    #[inline]
+    pub(super) fn advance(&mut self) {
+        self.next += 1;
     }
 }
 
@@ -60,11 +90,8 @@ pub(super) fn ingress_ring(slots: usize) -> (FrameProducer, FramePort, FramePort
     let builder = build_single_producer(slots, Frame::vacant, BusySpin);
     let (normalizer, builder) = builder.new_event_poller();
     let (journal, builder) = builder.new_event_poller();
-    (
-        FrameProducer { producer: builder.build() },
-        FramePort { poller: normalizer },
-        FramePort { poller: journal },
-    )
+    let port = |poller| FramePort { poller, lot: Box::new([Frame::vacant(); FETCH]), next: 0, count: 0 };
+    (FrameProducer { producer: builder.build() }, port(normalizer), port(journal))
 }
 
 /// Where risk puts what it sends.

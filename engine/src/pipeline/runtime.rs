@@ -57,7 +57,7 @@ impl Default for PipelineConfig {
         Self {
             // Small enough to stay in a core's own cache: 128 KiB, 0.4 MiB and 0.2 MiB.
             ingress_slots: 1_024,
-            event_slots: 256,
+            event_slots: 64,
             egress_slots: 1_024,
             burst: 1,
             stamps: StampMode::All,
@@ -271,6 +271,7 @@ impl Pipeline {
                     driver,
                     inbox,
                     frames,
+                    u32::try_from(config.ingress_slots).unwrap_or(u32::MAX),
                     egress_port,
                     Arc::clone(&progress),
                     Arc::clone(&counters.sequencer),
@@ -322,10 +323,8 @@ impl Pipeline {
             Box::new(JournalAgent {
                 sink: journal,
                 frames: journal_port,
-                held: None,
                 has_failed: false,
                 progress: Arc::clone(&progress),
-                burst: burst.max(TAP_BURST),
                 counters: counters.agent(Role::Journal),
             }),
         ));

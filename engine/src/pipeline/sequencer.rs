@@ -38,11 +38,14 @@ pub struct SequencerCounters {
 /// Most messages that enter in one poll.
 const MESSAGES_PER_POLL: usize = 16;
 
-/// Turns from one look at how far the engine is to the next.
+/// Turns from one look at how far the engine is to the next, while the driver waits for the engine, and otherwise: the word is written for
+/// every frame, and each look takes its line away from the engine's core.
 const TURNS_PER_LOOK: u32 = 8;
+const TURNS_PER_GLANCE: u32 = 256;
 
-/// Turns that a full ring is left alone: some microseconds, in which a dozen slots come free.
-const REST_TURNS: u32 = 256;
+/// Turns for each slot of a full ring that it is left alone, and most of them in all: a part of the ring comes free meanwhile, never all.
+const REST_TURNS_PER_SLOT: u32 = 4;
+const REST_TURNS_MAX: u32 = 4_096;
 
 pub(super) struct Sequencer<D> {
     driver: D,
@@ -68,8 +71,11 @@ pub(super) struct Sequencer<D> {
     /// Turns, and the last frame that was seen to be done.
     turns: u32,
     done: u64,
-    /// Turns that the full ring is still left alone.
+    /// The driver's last answer: nothing may enter before the engine has got on.
+    waits_for_engine: bool,
+    /// Turns that the full ring is still left alone, and how many they are each time.
     rest: u32,
+    rest_turns: u32,
 }
 
 /// What became of the driver's next message.
@@ -88,6 +94,7 @@ impl<D: Driver> Sequencer<D> {
         driver: D,
         inbox: Option<Box<dyn Inbox>>,
         ingress: FrameProducer,
+        ingress_slots: u32,
         egress: EgressPort,
         progress: Arc<Progress>,
         counters: Arc<SequencerCounters>,
@@ -109,17 +116,19 @@ impl<D: Driver> Sequencer<D> {
             is_stopping: false,
             turns: 0,
             done: 0,
+            waits_for_engine: false,
             rest: 0,
+            rest_turns: REST_TURNS_MAX.min(REST_TURNS_PER_SLOT.saturating_mul(ingress_slots)),
         }
     }
 
     /// Takes everything from the egress ring whose cause is in the journal. Returns up to which frame the driver now knows all that was
     /// sent, and whether anything was taken.
     fn drain(&mut self, core: &mut CoreContext) -> (u64, bool) {
-        // Order matters: all that frames up to `done` have sent is in the ring before `done` is stored. The word is written by another core for
-        // every frame: looking at each turn would take its line away from there each time.
+        // Order matters: all that frames up to `done` have sent is in the ring before `done` is stored.
         self.turns = self.turns.wrapping_add(1);
-        if self.turns.is_multiple_of(TURNS_PER_LOOK) {
+        let turns = if self.waits_for_engine { TURNS_PER_LOOK } else { TURNS_PER_GLANCE };
+        if self.turns.is_multiple_of(turns) {
             self.done = self.progress.done();
         }
         let done = self.done;
@@ -188,6 +197,10 @@ impl<D: Driver> Sequencer<D> {
         let message = match self.driver.next(done) {
             Next::Message(message) => message,
             Next::Wait => return Entry::Nothing,
+            Next::WaitForEngine => {
+                self.waits_for_engine = true;
+                return Entry::Nothing;
+            }
             Next::End => return Entry::End,
         };
         if self.entered_bytes == 0 {
@@ -249,6 +262,7 @@ impl<D: Driver> Agent for Sequencer<D> {
         }
         self.counters.backlog.set(self.sequence.saturating_sub(done).min(i64::MAX as u64) as i64);
         has_worked |= self.poll_inbox(core);
+        self.waits_for_engine = false;
         for _ in 0..MESSAGES_PER_POLL {
             let before = self.sequence;
             let entry = self.poll_driver(core, done);
@@ -258,8 +272,8 @@ impl<D: Driver> Agent for Sequencer<D> {
                 Entry::Part => {
                     self.counters.ingress_full.add(1);
                     // A full ring that is filled slot by slot as slots come free makes both cores wait for each other's lines at every
-                    // frame. If something did enter, the next lot waits until there is room for more than one.
-                    self.rest = if has_worked { REST_TURNS } else { 0 };
+                    // frame: the next lot waits until there is room for many.
+                    self.rest = self.rest_turns;
                     break;
                 }
                 Entry::Nothing => {

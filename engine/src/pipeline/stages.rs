@@ -92,25 +92,26 @@ impl Agent for NormalizerAgent {
         }
         let mut has_worked = false;
         for _ in 0..self.burst {
-            let start = core.start();
-            let normalizer = &mut self.normalizer;
-            match self.frames.take(|frame| (normalizer.on_frame(frame), frame.header.stamp)) {
-                Received::Item((is_whole, frame_stamp)) => {
-                    has_worked = true;
-                    self.counters.items.add(1);
-                    if is_whole {
-                        self.frame_stamp = frame_stamp;
-                        self.stamp = StageStamp { start, done: core.done() };
-                        self.sent = 0;
-                        self.sent_payloads = 0;
-                        self.count = self.normalizer.batch().events().len();
-                        if !self.send() {
-                            break;
-                        }
-                    }
-                }
+            match self.frames.fetch() {
+                Received::Item(()) => {}
                 Received::Empty => break,
                 Received::Shutdown => return if has_worked { Poll::Worked } else { Poll::Done },
+            }
+            let Some(frame) = self.frames.frame() else { break };
+            let start = core.start();
+            has_worked = true;
+            let is_whole = self.normalizer.on_frame(frame);
+            self.frame_stamp = frame.header.stamp;
+            self.frames.advance();
+            self.counters.items.add(1);
+            if is_whole {
+                self.stamp = StageStamp { start, done: core.done() };
+                self.sent = 0;
+                self.sent_payloads = 0;
+                self.count = self.normalizer.batch().events().len();
+                if !self.send() {
+                    break;
+                }
             }
         }
         if has_worked { Poll::Worked } else { Poll::Idle }
@@ -122,22 +123,12 @@ impl Agent for NormalizerAgent {
     }
 }
 
-/// Polls a port up to `burst` times.
-macro_rules! poll_port {
-    ($self:ident, $take:expr) => {{
-        let mut has_worked = false;
-        for _ in 0..$self.burst {
-            match $take {
-                Taken::One => {
-                    has_worked = true;
-                    $self.counters.items.add(1);
-                }
-                Taken::Empty => break,
-                Taken::Shutdown => return if has_worked { Poll::Worked } else { Poll::Done },
-            }
-        }
-        if has_worked { Poll::Worked } else { Poll::Idle }
-    }};
+fn polled(taken: Taken) -> Poll {
+    match taken {
+        Taken::Some => Poll::Worked,
+        Taken::Empty => Poll::Idle,
+        Taken::Shutdown => Poll::Done,
+    }
 }
 
 /// Events to views.
@@ -152,15 +143,18 @@ pub(super) struct BookAgent {
 impl Agent for BookAgent {
     #[inline]
     fn poll(&mut self, core: &mut CoreContext) -> Poll {
-        let stage = &mut self.stage;
-        poll_port!(
-            self,
-            self.port.take(|head, lane| {
+        let Self { stage, port, counters, burst, .. } = self;
+        polled(port.take(
+            *burst,
+            stage,
+            |stage, heads| stage.prefetch(heads.iter().map(|head| &head.event)),
+            |stage, head, lane| {
                 let start = core.start();
                 stage.on_event(&head.event, &mut lane.output);
                 lane.stamp = StageStamp { start, done: core.done() };
-            })
-        )
+                counters.items.add(1);
+            },
+        ))
     }
 
     fn finish(self: Box<Self>) {
@@ -180,15 +174,13 @@ pub(super) struct StrategyAgent {
 impl Agent for StrategyAgent {
     #[inline]
     fn poll(&mut self, core: &mut CoreContext) -> Poll {
-        let runner = &mut self.runner;
-        poll_port!(
-            self,
-            self.port.take(|head, book, lane| {
-                let start = core.start();
-                runner.on_event(&head.event, &head.payload, book.output.view(), &mut lane.batch);
-                lane.stamp = StageStamp { start, done: core.done() };
-            })
-        )
+        let Self { runner, port, counters, burst } = self;
+        polled(port.take(*burst, |head, book, lane| {
+            let start = core.start();
+            runner.on_event(&head.event, &head.payload, book.output.view(), &mut lane.batch);
+            lane.stamp = StageStamp { start, done: core.done() };
+            counters.items.add(1);
+        }))
     }
 }
 
@@ -206,29 +198,25 @@ pub(super) struct RiskAgent {
 impl Agent for RiskAgent {
     #[inline]
     fn poll(&mut self, core: &mut CoreContext) -> Poll {
-        let risk = &mut self.risk;
-        let egress = &mut self.egress;
-        let progress = &self.progress;
-        poll_port!(
-            self,
-            self.port.take(|head, book, strategies, lane| {
-                let start = core.start();
-                risk.on_event(
-                    &head.event,
-                    &head.payload,
-                    book.output.view(),
-                    head.frame_stamp,
-                    strategies.iter().map(|lane| &lane.batch),
-                    &mut lane.batch,
-                    egress,
-                );
-                lane.state = risk.state();
-                lane.stamp = StageStamp { start, done: core.end() };
-                if head.event.has(Event::END_OF_FRAME) {
-                    progress.set_done(head.event.frame);
-                }
-            })
-        )
+        let Self { risk, port, egress, progress, counters, burst, .. } = self;
+        polled(port.take(*burst, |head, book, strategies, lane| {
+            let start = core.start();
+            risk.on_event(
+                &head.event,
+                &head.payload,
+                book.output.view(),
+                head.frame_stamp,
+                strategies.iter().map(|lane| &lane.batch),
+                &mut lane.batch,
+                egress,
+            );
+            lane.state = risk.state();
+            lane.stamp = StageStamp { start, done: core.end() };
+            counters.items.add(1);
+            if head.event.has(Event::END_OF_FRAME) {
+                progress.set_done(head.event.frame);
+            }
+        }))
     }
 
     fn finish(self: Box<Self>) {

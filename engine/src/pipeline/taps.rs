@@ -101,24 +101,29 @@ impl SlotSink for NoTap {
 pub(super) struct JournalAgent<S> {
     pub(super) sink: S,
     pub(super) frames: FramePort,
-    /// A frame that the sink could not keep yet.
-    pub(super) held: Option<Frame>,
     /// The sink has failed once: it is not asked again, as a journal with a hole is none.
     pub(super) has_failed: bool,
     pub(super) progress: Arc<Progress>,
-    pub(super) burst: usize,
     pub(super) counters: Arc<AgentCounters>,
 }
 
 impl<S: FrameSink> Agent for JournalAgent<S> {
     #[inline]
     fn poll(&mut self, core: &mut CoreContext) -> Poll {
-        let mut last = 0;
-        let mut has_ended = false;
-        for _ in 0..self.burst {
-            if let Some(frame) = &self.held {
+        match self.frames.fetch() {
+            Received::Item(()) => {}
+            Received::Empty => return Poll::Idle,
+            Received::Shutdown => {
+                self.sink.finish();
+                return Poll::Done;
+            }
+        }
+        let (mut last, mut has_worked) = (0, false);
+        while let Some(frame) = self.frames.frame() {
+            if !self.has_failed {
                 match self.sink.frame(frame) {
                     SinkAnswer::Kept => last = frame.header.sequence,
+                    // It stays in hand.
                     SinkAnswer::Retry => {
                         self.counters.blocked.add(1);
                         break;
@@ -130,50 +135,20 @@ impl<S: FrameSink> Agent for JournalAgent<S> {
                         self.progress.fail();
                     }
                 }
-                self.held = None;
-                self.counters.items.add(1);
-                continue;
             }
-            let Self { sink, held, progress, has_failed, frames, .. } = self;
-            match frames.take(|frame| {
-                if *has_failed {
-                    return 0;
-                }
-                match sink.frame(frame) {
-                    SinkAnswer::Kept => frame.header.sequence,
-                    SinkAnswer::Retry => {
-                        *held = Some(*frame);
-                        0
-                    }
-                    SinkAnswer::Failed => {
-                        *has_failed = true;
-                        progress.fail();
-                        0
-                    }
-                }
-            }) {
-                Received::Item(0) => {}
-                Received::Item(sequence) => {
-                    last = sequence;
-                    self.counters.items.add(1);
-                }
-                Received::Empty => break,
-                Received::Shutdown => {
-                    has_ended = true;
-                    break;
-                }
-            }
+            self.frames.advance();
+            self.counters.items.add(1);
+            has_worked = true;
         }
         if last > 0 {
             self.progress.set_journaled(last);
+        }
+        if has_worked {
             core.forget();
-            return Poll::Worked;
+            Poll::Worked
+        } else {
+            Poll::Idle
         }
-        if has_ended && self.held.is_none() {
-            self.sink.finish();
-            return Poll::Done;
-        }
-        Poll::Idle
     }
 }
 
@@ -190,50 +165,41 @@ impl<S: SlotSink> Agent for TapAgent<S> {
     #[inline]
     fn poll(&mut self, core: &mut CoreContext) -> Poll {
         let mut last = 0;
-        let mut has_ended = false;
-        for _ in 0..self.burst {
-            let sink = &mut self.sink;
-            let progress = &self.progress;
-            let counters = &self.counters;
-            let taken = self.port.take(|head, book, strategies, risk| {
-                let slot =
-                    SlotView { head, view: book.output.view(), book_stamp: book.stamp, strategies, risk };
-                // A slot cannot be held back once taken, so the sink is asked until it has room: it is the audit's turn to be slow, never
-                // to lose. Segments are prepared ahead, so this is rare and counted.
-                loop {
-                    match sink.slot(&slot) {
-                        SinkAnswer::Kept => break,
-                        SinkAnswer::Retry => {
-                            counters.blocked.add(1);
-                            std::thread::yield_now();
-                        }
-                        SinkAnswer::Failed => {
-                            progress.fail();
-                            break;
-                        }
+        let Self { sink, port, progress, burst, counters } = self;
+        let taken = port.take(*burst, |head, book, strategies, risk| {
+            let slot = SlotView { head, view: book.output.view(), book_stamp: book.stamp, strategies, risk };
+            // A slot cannot be held back once taken, so the sink is asked until it has room: it is the audit's turn to be slow, never
+            // to lose. Segments are prepared ahead, so this is rare and counted.
+            loop {
+                match sink.slot(&slot) {
+                    SinkAnswer::Kept => break,
+                    SinkAnswer::Retry => {
+                        counters.blocked.add(1);
+                        std::thread::yield_now();
+                    }
+                    SinkAnswer::Failed => {
+                        progress.fail();
+                        break;
                     }
                 }
-                last = head.event.frame;
-            });
-            match taken {
-                Taken::One => self.counters.items.add(1),
-                Taken::Empty => break,
-                Taken::Shutdown => {
-                    has_ended = true;
-                    break;
-                }
+            }
+            counters.items.add(1);
+            last = head.event.frame;
+        });
+        match taken {
+            Taken::Some => {
+                progress.set_tapped(last);
+                core.forget();
+                Poll::Worked
+            }
+            Taken::Empty => {
+                sink.idle();
+                Poll::Idle
+            }
+            Taken::Shutdown => {
+                sink.finish();
+                Poll::Done
             }
         }
-        if last > 0 {
-            self.progress.set_tapped(last);
-            core.forget();
-            return Poll::Worked;
-        }
-        if has_ended {
-            self.sink.finish();
-            return Poll::Done;
-        }
-        self.sink.idle();
-        Poll::Idle
     }
 }

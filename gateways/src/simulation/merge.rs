@@ -502,7 +502,10 @@ impl<B: MarketBook> Driver for Simulation<B> {
             }
             Err(pause) => {
                 self.count(pause);
-                return Next::Wait;
+                return match pause {
+                    Pause::Feed | Pause::Pace => Next::Wait,
+                    Pause::Engine | Pause::Room | Pause::Venue | Pause::End => Next::WaitForEngine,
+                };
             }
         };
         let (source, kind) = match offer.kind {

@@ -296,7 +296,7 @@ fn run(case: &Case, schedule: &[u8], stutter: usize) -> (Vec<Seen>, Simulation<N
                     });
                     simulation.advance(number);
                 }
-                Next::Wait => {
+                Next::Wait | Next::WaitForEngine => {
                     waits += 1;
                     assert!(waits < 10_000, "stuck after {} frames", seen.len());
                 }

@@ -51,7 +51,7 @@ impl NaivePipeline {
                     message.bytes.to_vec(),
                 ),
                 // The feed of a generated session has no disk to wait for, but the synthetic one may be asked twice.
-                Next::Wait => {
+                Next::Wait | Next::WaitForEngine => {
                     idle += 1;
                     assert!(idle < 1_000, "the simulation waits for an engine that has done everything");
                     continue;

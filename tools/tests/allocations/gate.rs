@@ -38,7 +38,7 @@ impl<D: Driver> Driver for Gate<D> {
                 self.signals.is_over.store(true, Ordering::Release);
                 Next::Wait
             }
-            next @ (Next::Message(_) | Next::Wait) => next,
+            next @ (Next::Message(_) | Next::Wait | Next::WaitForEngine) => next,
         }
     }
 

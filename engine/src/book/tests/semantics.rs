@@ -249,7 +249,7 @@ fn an_instrument_beyond_the_table_is_counted_and_ignored() {
         }
         assert_eq!(pair.fast.levels(InstrumentId::new(number), Side::Buy).count(), 0);
         assert_eq!(pair.fast.order(InstrumentId::new(number), 1), None);
-        pair.fast.prefetch(&on(add(1, Side::Buy, 100, 1)));
+        pair.fast.prefetch([on(add(1, Side::Buy, 100, 1))].iter());
     }
     assert_eq!(pair.fast.counters().unaddressed.value(), 9);
 }

@@ -186,7 +186,7 @@ fn a_paced_session_has_the_same_frames_and_stamps_of_when_they_were_due() {
                     frames.push((message.receive_time, message.kind as u8, message.bytes.to_vec()));
                     simulation.advance(number);
                 }
-                Next::Wait => {}
+                Next::Wait | Next::WaitForEngine => {}
                 Next::End => return (frames, stamps, simulation),
             }
         }
@@ -230,7 +230,7 @@ fn tables_that_cannot_wait_end_the_session_with_the_setting_to_raise() {
                     let (time, source, kind) = (m.receive_time.get(), m.source.get(), m.kind as u8);
                     Seen { frame: number, time, source, kind, bytes: m.bytes.to_vec() }
                 }
-                Next::Wait => continue,
+                Next::Wait | Next::WaitForEngine => continue,
                 Next::End => break,
             };
             simulation.advance(number);
@@ -266,7 +266,7 @@ fn what_an_operator_causes_late_is_moved_forward_and_counted() {
                 number += 1;
                 simulation.advance(number);
             }
-            Next::Wait => {}
+            Next::Wait | Next::WaitForEngine => {}
             Next::End => break,
         }
         if number == 300 {
