@@ -164,14 +164,14 @@ fn print(report: &Report) {
     line("");
     let counts = &report.counts;
     line(format!(
-        "{} {} good, {} failed ({} critical), {} unknown, {} not applicable; {}",
+        "{} {} good, {} failed ({} critical), {} unknown, {} not applicable; {} ms",
         if report.ok { "FIT  " } else { "UNFIT" },
         counts.good,
         counts.failed,
         counts.failed_critical,
         counts.unknown,
         counts.not_applicable,
-        output::nanos(report.elapsed_ms.saturating_mul(1_000_000)),
+        output::count(report.elapsed_ms),
     ));
     if counts.failed > 0 {
         line("next  `spinward doctor --script` prints the mends as a script; docs/tuning.md explains them");
@@ -234,5 +234,31 @@ fn print_measured(measured: &Measured) {
             ]);
         }
         table.print();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(name: &str) -> Report {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/doctor");
+        let Loaded { settings, .. } = spinward_config::load(&folder.join("cores_2_3.toml")).unwrap();
+        let text = std::fs::read_to_string(folder.join(format!("{name}.txt"))).unwrap();
+        let host = Host::recorded(&text).unwrap();
+        let subject = Subject::new(&settings, name, &host, &[]).unwrap();
+        examine(&host, &subject, None)
+    }
+
+    #[test]
+    fn a_tuned_host_may_start_and_an_untuned_one_is_refused_with_each_critical_failure() {
+        assert!(refusal(&report("tuned")).is_none());
+        let untuned = report("untuned");
+        let text = refusal(&untuned).unwrap().to_string();
+        for finding in untuned.critical_failures() {
+            assert!(text.contains(&format!("{}: found {}", finding.id, finding.found)), "{text}");
+        }
+        assert!(text.contains("memory.swap") && text.contains("see `spinward doctor`"), "{text}");
+        assert!(!text.contains("memory.thp"), "a warning is no reason to refuse: {text}");
     }
 }

@@ -211,10 +211,13 @@ impl Host {
         let mut processes = Vec::with_capacity(pids.len());
         for pid in pids {
             // A process may end between the two reads: then it is passed over.
-            let stat = self.read(&format!("/proc/{pid}/stat"));
+            let stat = self.read_with(&format!("/proc/{pid}/stat"), |text| until_flags(text).to_owned());
             let status = self.read_lines(&format!("/proc/{pid}/status"), &["Cpus_allowed_list:"]);
             let (Some(stat), Some(status)) = (stat, status) else { continue };
             let Some((name, flags)) = name_and_flags(&stat) else { continue };
+            if stat.contains(") Z ") {
+                continue; // dead, and waiting to be asked how
+            }
             processes.push(Process {
                 pid,
                 name,
@@ -274,6 +277,13 @@ fn name_and_flags(stat: &str) -> Option<(String, u64)> {
     let (_, rest) = stat.split_once('(')?;
     let (name, rest) = rest.rsplit_once(") ")?;
     Some((name.to_owned(), rest.split(' ').nth(6)?.parse().ok()?))
+}
+
+/// `/proc/N/stat` up to the flags: the rest are times and addresses.
+fn until_flags(stat: &str) -> &str {
+    let Some(name_end) = stat.rfind(") ") else { return stat };
+    let end = stat.match_indices(' ').map(|(at, _)| at).filter(|at| *at > name_end).nth(7);
+    end.and_then(|end| stat.get(..end)).unwrap_or(stat)
 }
 
 /// A source with its numbers taken out of the path: `/proc/irq/*/smp_affinity_list`.

@@ -49,7 +49,10 @@ fn source(host: &Host, _: &Subject) -> Verdict {
         if available.is_some_and(|names| names.split_whitespace().any(|name| name == "tsc")) {
             Mend::command(format!("echo tsc > {CURRENT}"))
         } else {
-            Mend::Boot("tsc=reliable clocksource=tsc".to_owned())
+            // Forcing a counter that the kernel has found wanting would make every latency a lie.
+            Mend::advice(
+                "`dmesg | grep -i tsc` says why the kernel gave the counter up: update the firmware; boot with tsc=reliable only if clock.tsc is good and the measured drift is small",
+            )
         }
     })
 }

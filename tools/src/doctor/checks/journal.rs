@@ -78,8 +78,9 @@ fn mount(host: &Host, subject: &Subject) -> Verdict {
         if undone.is_empty() {
             Mend::Advice(format!("take data=journal out of {} in /etc/fstab and mount it anew", mount.point))
         } else {
+            let trim = if bad.contains(&"discard") { "; systemctl enable --now fstrim.timer" } else { "" };
             Mend::Command(format!(
-                "mount -o remount,{} {} # and in /etc/fstab; then `systemctl enable --now fstrim.timer`",
+                "mount -o remount,{} {}{trim} # and in /etc/fstab",
                 undone.join(","),
                 mount.point
             ))

@@ -1,5 +1,6 @@
 //! Memory that stays where it is.
 
+use crate::cli::output;
 use crate::doctor::check::Check;
 use crate::doctor::finding::{Mend, Severity, Verdict};
 use crate::doctor::host::Host;
@@ -79,10 +80,11 @@ fn lock_limit(host: &Host, _: &Subject) -> Verdict {
         .unwrap_or(0);
     let limit = host
         .read_lines("/proc/self/limits", &["Max locked memory"])
-        .and_then(|line| line.split_whitespace().nth(3).map(str::to_owned));
+        .and_then(|line| line.split_whitespace().nth(3).map(str::to_owned))
+        .map(|soft| soft.parse().map_or(soft, output::bytes));
     if capabilities & CAP_IPC_LOCK != 0 {
-        let limit = limit.unwrap_or_default();
-        return Verdict::good(format!("limit {limit}, lifted by CAP_IPC_LOCK"), wanted);
+        let limit = limit.unwrap_or_else(|| "unknown".to_owned());
+        return Verdict::good(format!("{limit}, lifted by CAP_IPC_LOCK"), wanted);
     }
     match limit {
         None => Verdict::unknown("no /proc/self/limits", wanted, Mend::advice("see `ulimit -l`")),
