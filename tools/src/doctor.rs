@@ -15,7 +15,7 @@ mod script;
 mod subject;
 
 pub(crate) use check::catalogue;
-pub(crate) use finding::{Finding, State};
+pub(crate) use finding::{Finding, Severity, State};
 pub(crate) use host::Host;
 pub(crate) use measure::{Measured, Progress};
 pub(crate) use report::Report;

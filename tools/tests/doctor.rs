@@ -17,6 +17,7 @@ mod support;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use support::Program;
 
 /// A file beside these tests.
@@ -66,4 +67,10 @@ fn has_tool(name: &str, for_what: &str) -> bool {
         eprintln!("SKIPPED: {for_what} needs {name}: tools/setup/host-tools installs it");
     }
     is_there
+}
+
+/// One measurement at a time: two of them on the same cores would measure each other.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,9 @@
 //! `spinward doctor`, and the gate of `run --require-tuned`.
 
 use super::output::{self, Table, line};
-use crate::doctor::{Finding, Host, Measured, Progress, Report, State, Subject, catalogue, examine, script};
+use crate::doctor::{
+    Finding, Host, Measured, Progress, Report, Severity, State, Subject, catalogue, examine, script,
+};
 use crate::failure::{CHECK_FAILED, Failure, Outcome};
 use anyhow::{Context, anyhow};
 use clap::Args;
@@ -95,6 +97,11 @@ pub(crate) fn require_tuned(
     let host = Host::live();
     let subject = Subject::new(settings, &config_name(config), &host, &[]).map_err(Failure::usage)?;
     let report = examine(&host, &subject, Some(&mut Progress::new(is_quiet)));
+    for finding in &report.findings {
+        if finding.state == State::Unknown && finding.severity == Severity::Critical {
+            eprintln!("warning: --require-tuned: {} cannot be told: {}", finding.id, finding.found);
+        }
+    }
     refusal(&report).map_or(Ok(()), Err)
 }
 
@@ -224,14 +231,22 @@ fn print_measured(measured: &Measured) {
     }
     if !measured.hops.is_empty() {
         line("");
-        let mut table = Table::new(["one way between cores", "median", "best round", "rounds"]);
-        for hop in &measured.hops {
-            table.row([
-                format!("{} and {}", hop.first, hop.second),
-                output::nanos(hop.median_ns),
-                output::nanos(hop.best_ns),
-                hop.rounds.to_string(),
-            ]);
+        let mut cores: Vec<usize> = measured.hops.iter().flat_map(|hop| [hop.first, hop.second]).collect();
+        cores.sort_unstable();
+        cores.dedup();
+        let mut table = Table::default();
+        table.row(
+            std::iter::once("one way, median".to_owned())
+                .chain(cores.iter().map(|core| format!("to {core}"))),
+        );
+        for &from in &cores {
+            let cell = |&to: &usize| {
+                let pair = measured.hops.iter().find(|hop| {
+                    (hop.first, hop.second) == (from, to) || (hop.first, hop.second) == (to, from)
+                });
+                pair.map_or_else(|| "–".to_owned(), |hop| output::nanos(hop.median_ns))
+            };
+            table.row(std::iter::once(format!("core {from}")).chain(cores.iter().map(cell)));
         }
         table.print();
     }

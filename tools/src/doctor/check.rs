@@ -62,6 +62,10 @@ pub(crate) fn run(host: &Host, subject: &Subject) -> Vec<Finding> {
         .map(|check| {
             host.forget_sources();
             let Verdict { state, found, wanted, mend } = (check.run)(host, subject);
+            let mut sources = host.sources();
+            if sources.is_empty() {
+                sources.push(format!("configuration {}", subject.config));
+            }
             Finding {
                 id: check.id,
                 severity: check.severity,
@@ -71,7 +75,7 @@ pub(crate) fn run(host: &Host, subject: &Subject) -> Vec<Finding> {
                 found,
                 wanted,
                 mend,
-                sources: host.sources(),
+                sources,
             }
         })
         .collect()

@@ -157,7 +157,8 @@ pub(crate) struct Finding {
     /// The command, key or step that mends it; empty if there is nothing to mend.
     #[serde(serialize_with = "text")]
     pub(crate) mend: Option<Mend>,
-    /// Files that were read (`*` for any number) and commands that were asked (`$ …`); what was looked for in vain if nothing answered.
+    /// Files that were read (`*` for any number) and commands that were asked (`$ …`); what was looked for in vain if nothing answered;
+    /// the configuration if nothing was asked.
     pub(crate) sources: Vec<String>,
 }
 

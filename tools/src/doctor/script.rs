@@ -8,6 +8,8 @@ const HEAD: &str = r#"#!/usr/bin/env bash
 # Mends what `spinward doctor --script` found failed on this host. Read it, strike out what you do not want, run it as root:
 #   bash FILE            everything
 #   bash FILE runtime    only what is lost at a boot (spinward-host.service runs it so); no boot parameters, nothing under /etc
+# The mends stand in single quotes on purpose: a shell of its own runs each.
+# shellcheck disable=SC2016
 set -euo pipefail
 [ "$(id -u)" = 0 ] || { echo "run it as root" >&2; exit 1; }
 mode=${1:-all}
@@ -16,7 +18,7 @@ by_hand=()
 failures=0
 
 # The kinds of mend. One that fails is told, and the rest is done.
-runtime() { bash -c "$1" || { echo "failed: $1" >&2; failures=$((failures + 1)); }; }
+runtime() { bash -ec "$1" || { echo "failed: $1" >&2; failures=$((failures + 1)); }; }
 once() { if [ "$mode" = all ]; then runtime "$1"; fi; }
 setting() {
   sysctl -q -w "$1=$2" || failures=$((failures + 1))

@@ -69,6 +69,7 @@ fn the_median_lateness_of_the_timer_is_that_of_cyclictest() {
     // slack of 50 µs, on the same cores. Medians are compared, as tails are those of the neighbours. A factor of two is let pass, as the two
     // cannot run at once and the load of a shared host changes in between; a wrong unit or a wrong clock is off by far more.
     const FACTOR: f64 = 2.0;
+    let _alone = alone();
     let before = Program::new().run(&["doctor", "--json", "--quiet"]).json();
     let cores: Vec<String> =
         before["cores"].as_array().unwrap().iter().map(|core| core.to_string()).collect();
@@ -112,6 +113,7 @@ fn the_time_that_spinning_cores_say_they_ran_is_accounted_for_by_perf() {
     if !has_tool("perf", "the comparison of time and switches") {
         return;
     }
+    let _alone = alone();
     let program = Program::new();
     let counts = program.path("perf.csv");
     let ran = Command::new("perf")

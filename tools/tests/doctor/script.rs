@@ -107,8 +107,8 @@ fn rehearse(text: &str, mode: &str) -> String {
 fn the_script_does_everything_or_only_what_a_boot_forgets() {
     let text = script("untuned", Some("cores_2_3.toml"));
     let all = rehearse(&text, "all");
-    assert!(all.contains("bash -c ethtool -G eno1 rx 4096"), "{all}");
-    assert!(all.contains("bash -c swapoff -a"), "{all}");
+    assert!(all.contains("bash -ec ethtool -G eno1 rx 4096"), "{all}");
+    assert!(all.contains("bash -ec swapoff -a"), "{all}");
     assert!(all.contains("sysctl -q -w vm.stat_interval=120"), "{all}");
     assert!(all.contains("KEPT") && all.contains("vm.stat_interval = 120"), "{all}");
     assert!(
@@ -119,7 +119,7 @@ fn the_script_does_everything_or_only_what_a_boot_forgets() {
     );
     assert!(all.contains("by hand: journal.filesystem: "), "{all}");
     let runtime = rehearse(&text, "runtime");
-    assert!(runtime.contains("bash -c ethtool -G eno1 rx 4096"), "{runtime}");
+    assert!(runtime.contains("bash -ec ethtool -G eno1 rx 4096"), "{runtime}");
     assert!(runtime.contains("sysctl -q -w vm.stat_interval=120"), "{runtime}");
     for absent in ["swapoff", "grubby", "by hand", "vm.stat_interval = 120"] {
         assert!(!runtime.contains(absent), "{absent}: {runtime}");

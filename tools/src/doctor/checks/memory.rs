@@ -10,7 +10,7 @@ pub(in crate::doctor) const CHECKS: &[Check] = &[
     Check {
         id: "memory.swap",
         severity: Severity::Critical,
-        what: "no swap",
+        what: "nothing can be swapped out",
         why: "one page of a ring or a book that comes back from disk takes milliseconds",
         run: swap,
     },
