@@ -18,7 +18,7 @@ pub(in crate::doctor) const CHECKS: &[Check] = &[
         id: "numa.memory",
         severity: Severity::Warning,
         what: "their node has memory free",
-        why: "what does not fit comes from another node, half as fast, or after the kernel has thrown its cache away",
+        why: "what does not fit comes from another, slower node, or after the kernel has thrown its cache away",
         run: memory,
     },
     Check {

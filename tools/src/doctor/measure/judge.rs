@@ -76,9 +76,9 @@ pub(crate) const CHECKS: &[MeasuredCheck] = &[
     },
 ];
 
-/// The longest gap of a core that is left alone: system-management interrupts and the remaining residual tick stay below, nanoseconds.
+/// The longest gap that is let pass, nanoseconds: a chosen bound, about the stall that one timer tick makes on a virtual host.
 const GAP_MAX_NS: u64 = 50_000;
-/// Share of time lost in gaps over 10 µs, in millionths: ten times below it on an isolated core without tick.
+/// Share of time lost in gaps over 10 µs, in millionths: a chosen bound, which a tick of 250 Hz that takes 10 µs exceeds 25 times.
 const LOST_PPM_MAX: u64 = 100;
 /// Lateness of a wake-up: 50 µs of it are the kernel's default timer slack for threads without real-time priority.
 const LATE_P50_NS: u64 = 100_000;
