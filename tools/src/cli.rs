@@ -3,6 +3,7 @@
 pub(crate) mod book;
 pub(crate) mod config;
 pub(crate) mod control;
+pub(crate) mod doctor;
 pub(crate) mod journal;
 pub(crate) mod output;
 pub(crate) mod replay;
@@ -40,6 +41,10 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     /// Command a running session: kill, resume, cancel-all, state, status.
     Control(ControlArgs),
+    /// Check and measure whether this host is fit to trade with a configuration; every finding with the command that mends it.
+    ///
+    /// Changes nothing. Exit codes: 0 no critical check failed, 1 one did, 2 bad usage or configuration.
+    Doctor(doctor::DoctorArgs),
 }
 
 #[derive(Args, Debug, Default)]
@@ -80,6 +85,9 @@ pub(crate) struct RunArgs {
     /// Where to serve Prometheus metrics: an address such as 127.0.0.1:9184, or `off`.
     #[arg(long, value_name = "ADDR")]
     pub(crate) metrics: Option<String>,
+    /// Examine the host first (`spinward doctor`) and refuse to start, with exit code 1, if a critical check fails.
+    #[arg(long)]
+    pub(crate) require_tuned: bool,
     /// Print the summary as JSON.
     #[arg(long)]
     pub(crate) json: bool,

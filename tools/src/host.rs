@@ -15,7 +15,7 @@ pub(crate) fn cores() -> HostCores {
 }
 
 /// Reads the kernel's list format: `2-5,8,10-11`. What is not a number or a range is passed over.
-fn parse_core_list(list: &str) -> Vec<usize> {
+pub(crate) fn parse_core_list(list: &str) -> Vec<usize> {
     let mut cores = Vec::new();
     for part in list.trim().split(',') {
         match part.split_once('-') {

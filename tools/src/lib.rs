@@ -5,6 +5,7 @@
 
 mod app;
 mod cli;
+mod doctor;
 mod failure;
 mod host;
 mod metrics;

@@ -1,6 +1,6 @@
 //! `spinward run`.
 
-use super::RunArgs;
+use super::{RunArgs, doctor};
 use crate::failure::{CHECK_FAILED, Failure, Outcome};
 use crate::session::live::{self, LiveOptions};
 use crate::session::registry::Registry;
@@ -28,6 +28,9 @@ pub(crate) fn run(registry: &Registry, args: &RunArgs) -> Outcome {
         .map_err(Failure::usage)?;
     for warning in warnings.iter().chain(&told) {
         eprintln!("warning: {warning}");
+    }
+    if args.require_tuned {
+        doctor::require_tuned(&settings, args.config.as_deref(), args.quiet)?;
     }
     let options = LiveOptions {
         command_line: std::env::args().collect(),
