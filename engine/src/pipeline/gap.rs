@@ -42,7 +42,8 @@ pub struct GapLog {
 }
 
 impl GapLog {
-    pub(super) fn new() -> Self {
+    /// Empty.
+    pub fn new() -> Self {
         Self {
             count: Counter::new(),
             nanos: Counter::new(),
@@ -64,6 +65,12 @@ impl GapLog {
         if self.waiting.push(gap).is_err() {
             self.unlisted.add(1);
         }
+    }
+}
+
+impl Default for GapLog {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
