@@ -105,6 +105,8 @@ pub struct Decision {
     pub ahead_risk: u32,
     /// The event that caused it, as in memory ([`Event`]).
     pub event: [u64; 8],
+    /// Of what the order is; the event may be about another instrument, or about none.
+    pub instrument: InstrumentId,
     /// By whom; [`StrategyId::NONE`]: risk itself.
     pub strategy: StrategyId,
     /// A [`RejectCode`](spinward_engine::words::RejectCode); 0 is approved.
@@ -114,7 +116,7 @@ pub struct Decision {
     /// Which strategy core.
     pub lane: u8,
     /// Zero.
-    pub reserved: [u8; 2],
+    pub reserved: [u8; 6],
 }
 
 impl Decision {
@@ -191,7 +193,7 @@ pub struct Exit {
 }
 
 const _: () = assert!(
-    size_of::<Decision>() == 184
+    size_of::<Decision>() == 192
         && size_of::<Decision>() <= RECORD_PAYLOAD_BYTES_MAX
         && size_of::<Answer>() == 72
         && size_of::<Exit>() == 64

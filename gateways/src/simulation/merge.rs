@@ -10,7 +10,7 @@ use spinward_engine::pipeline::{Driver, Next};
 use spinward_engine::risk::Outbound;
 use spinward_engine::words::{
     Action, Clock, FRAME_PAYLOAD_BYTES, FrameKind, MESSAGE_BYTES_MAX, Message, Nanos, RecoveredRecord,
-    Report, ReportKind, Verdict,
+    Report, ReportKind, Ticks, Verdict,
 };
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
@@ -88,6 +88,9 @@ pub struct Simulation<B> {
     payload: [u8; FRAME_PAYLOAD_BYTES],
     failure: Arc<OnceLock<FeedError>>,
     is_over: bool,
+    /// Whether `encoded` is stamped, and when the last order's message stood ready.
+    has_stamps: bool,
+    encoded: Ticks,
     counters: Arc<SimulationCounters>,
 }
 
@@ -129,11 +132,20 @@ impl<B: MarketBook> Simulation<B> {
             payload: [0; FRAME_PAYLOAD_BYTES],
             failure: Arc::default(),
             is_over: false,
+            has_stamps: false,
+            encoded: 0,
             counters: Arc::default(),
             config: config.clone(),
             feed,
             venue,
         })
+    }
+
+    /// Tells when an order's message stands ready ([`Driver::encoded`]). Costs a reading of the clock an order.
+    #[must_use]
+    pub fn with_stamps(mut self, has_stamps: bool) -> Self {
+        self.has_stamps = has_stamps;
+        self
     }
 
     /// What it counts. The venue counts apart: [`Simulation::venue`].
@@ -488,9 +500,23 @@ impl<B: MarketBook> Driver for Simulation<B> {
     fn submit(&mut self, outbound: &Outbound) {
         match outbound {
             Outbound::Vacant => {}
-            Outbound::Order(order) => self.submit_order(&OrderMessage::from(order)),
-            Outbound::Refusal { verdict, decided, frame } => self.submit_refusal(verdict, *decided, *frame),
+            Outbound::Order(order) => {
+                let message = OrderMessage::from(order);
+                if self.has_stamps {
+                    self.encoded = self.clock.ticks();
+                }
+                self.submit_order(&message);
+            }
+            Outbound::Refusal { verdict, decided, frame } => {
+                // Its report is made when it is heard.
+                self.encoded = 0;
+                self.submit_refusal(verdict, *decided, *frame);
+            }
         }
+    }
+
+    fn encoded(&self) -> Ticks {
+        self.encoded
     }
 
     fn next(&mut self, done: u64) -> Next<'_> {

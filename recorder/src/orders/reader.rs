@@ -12,7 +12,6 @@ use std::path::Path;
 
 /// One record of the stream of orders. `receive_time` is that of the frame.
 #[derive(Clone, Copy, PartialEq, Debug)]
-#[expect(clippy::large_enum_variant, reason = "read one by one, and boxed it would be allocated for each")]
 pub enum OrderRecord {
     /// A verdict of risk.
     Decision {
@@ -154,7 +153,6 @@ pub struct Lives {
 
 /// One item of [`Lives`].
 #[derive(Clone, Copy, PartialEq, Debug)]
-#[expect(clippy::large_enum_variant, reason = "read one by one, and boxed it would be allocated for each")]
 pub enum LifeRecord {
     /// A decision, with its exit.
     Life(Life),

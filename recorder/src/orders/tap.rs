@@ -3,7 +3,7 @@
 use super::depth::Queue;
 use super::{ANSWER, Answer, DECISION, Decision, OrderWriter, StampTime};
 use spinward_engine::pipeline::SlotView;
-use spinward_engine::words::{EventKind, Nanos, OrderId, Report, StrategyId};
+use spinward_engine::words::{EventKind, Intent, Nanos, Report};
 
 /// Writes a decision for each verdict and an answer for each report. Off the hot path: it runs after risk has sent.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl OrderTap {
         let event = bytemuck::cast(head.event);
         for verdict in risk.batch.verdicts() {
             // A cancel of risk itself was decided by no strategy; the first core stands for them.
-            let has_decided = |intents: &[spinward_engine::words::Intent]| {
+            let has_decided = |intents: &[Intent]| {
                 intents.iter().any(|i| (i.order, i.new_order) == (verdict.order, verdict.new_order))
             };
             let found = slot.strategies().enumerate().find(|(_, lane)| has_decided(lane.batch.intents()));
@@ -91,11 +91,12 @@ impl OrderTap {
                 ahead_strategies: self.strategies.get(lane).map_or(0, |queue| queue.ahead(book.done)),
                 ahead_risk: self.risk.ahead(strategies_done),
                 event,
+                instrument: verdict.instrument,
                 strategy: verdict.strategy,
                 code_number: verdict.code_number,
                 action_number: verdict.action_number,
                 lane: lane as u8, // below STRATEGY_CORES_MAX
-                reserved: [0; 2],
+                reserved: [0; 6],
             };
             self.writer.append(DECISION, head.event.receive_time, &decision);
             let length = |decision: &Decision| decision.risk.done.since(decision.received);
@@ -132,17 +133,5 @@ impl OrderTap {
     /// The writer, and the approved decision that took longest from its frame's stamp to the end of risk.
     pub(crate) fn finish(self) -> (OrderWriter, Option<Decision>) {
         (self.writer, self.slowest)
-    }
-}
-
-/// Order numbers as people write them: the strategy's number, a colon, the running number.
-impl Decision {
-    /// Such as `1:25`; orders of risk itself have the strategy that owned the order.
-    pub fn order_text(order: OrderId) -> String {
-        let strategy = order.strategy();
-        if strategy == StrategyId::NONE {
-            return order.to_string();
-        }
-        format!("{strategy}:{}", order.number())
     }
 }
