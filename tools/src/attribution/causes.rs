@@ -5,7 +5,7 @@ use crate::session::parts;
 use serde::Serialize;
 use spinward_config::Settings;
 use spinward_engine::normalizer::Normalizer;
-use spinward_engine::words::{Event, FrameKind, InstrumentId, InstrumentTable, Nanos, Price, Qty};
+use spinward_engine::words::{Event, FrameKind, InstrumentId, InstrumentTable, Nanos, Price, Qty, Report};
 use spinward_recorder::{JournalReader, SessionFolder};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -113,6 +113,12 @@ impl Causes {
                 let told = events.iter().take(TOLD_EVENTS);
                 let mut told: Vec<String> =
                     told.map(|event| event_text(event, &symbol(table, event.instrument))).collect();
+                if frame.kind() == Some(FrameKind::Report)
+                    && let Ok(report) = bytemuck::try_pod_read_unaligned::<Report>(frame.payload)
+                {
+                    let order = super::order_text(report.order);
+                    told.push(format!("order {order} {}", super::history::report_text(&report)));
+                }
                 if events.len() > TOLD_EVENTS {
                     told.push(format!("… and {} more", events.len() - TOLD_EVENTS));
                 }
