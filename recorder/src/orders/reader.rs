@@ -231,3 +231,79 @@ impl Lives {
         self.orders.cut()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::appender::Identity;
+    use crate::orders::{OrderWriter, StageTimes};
+    use crate::preparer::{JournalConfig, Preparer};
+    use spinward_engine::words::OrderId;
+
+    fn decision(frame: u64, order: u64, done: i64) -> Decision {
+        let risk = StageTimes { start: Nanos::new(done - 10), done: Nanos::new(done) };
+        let event = [frame, 0, 0, 0, 0, 0, 0, 0];
+        Decision {
+            order: OrderId::new(order),
+            received: Nanos::new(done - 100),
+            risk,
+            event,
+            ..Decision::default()
+        }
+    }
+
+    fn exit(frame: u64, order: u64, taken: i64) -> Exit {
+        let sent = Nanos::new(taken + 5);
+        Exit { frame, order: OrderId::new(order), taken: Nanos::new(taken), sent, ..Exit::default() }
+    }
+
+    #[test]
+    fn decisions_find_their_exits_although_some_were_dropped_on_either_side() {
+        let folder = tempfile::tempdir().unwrap();
+        let (orders, exits) = (folder.path().join("orders"), folder.path().join("exits"));
+        let config = JournalConfig { segment_bytes: 8192, prefault_bytes: 8192, ..JournalConfig::default() };
+        let preparer = Preparer::manual();
+        let mut writer = OrderWriter::orders(&orders, &config, &preparer, Identity::new()).unwrap();
+        for (frame, order, done) in
+            [(1, 10, 1_000), (2, 20, 2_000), (2, 21, 2_000), (3, 30, 3_000), (5, 50, 5_000)]
+        {
+            writer.append(DECISION, Nanos::new(frame), &decision(frame as u64, order, done));
+        }
+        writer.append(ANSWER, Nanos::new(9), &Answer { frame: 9, ..Answer::default() });
+        writer.finish().unwrap();
+        // Of frame 2 the first one is missing; the decision of frame 4 is. The sequencer is held up until 9,000.
+        let mut writer = OrderWriter::exits(&exits, &config, &preparer, Identity::new()).unwrap();
+        for (frame, order, taken) in
+            [(1, 10, 1_100), (2, 21, 9_000), (3, 30, 9_001), (4, 40, 9_002), (5, 50, 9_003)]
+        {
+            writer.append(EXIT, Nanos::new(frame), &exit(frame as u64, order, taken));
+        }
+        writer.finish().unwrap();
+
+        let mut lives = Lives::open(&orders, &exits).unwrap();
+        let mut told = Vec::new();
+        let mut answers = 0;
+        while let Some(record) = lives.next().unwrap() {
+            match record {
+                LifeRecord::Life(life) => told.push((
+                    life.decision.order.get(),
+                    life.exit.map(|exit| exit.taken.get()),
+                    life.ahead_egress,
+                    life.length_ns(),
+                )),
+                LifeRecord::Answer { .. } => answers += 1,
+            }
+        }
+        assert_eq!(
+            told,
+            [
+                (10, Some(1_100), 0, Some(205)),
+                (20, None, 0, Some(100)),
+                (21, Some(9_000), 0, Some(7_105)),
+                (30, Some(9_001), 1, Some(6_106)),
+                (50, Some(9_003), 3, Some(4_108)),
+            ]
+        );
+        assert_eq!(answers, 1);
+    }
+}
