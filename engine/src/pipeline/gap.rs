@@ -57,9 +57,10 @@ impl GapLog {
         self.waiting.pop()
     }
 
+    /// Notes one. Only the core's own loop may.
     #[cold]
     #[inline(never)]
-    fn note(&self, clock: &Clock, gap: Gap) {
+    pub fn note(&self, clock: &Clock, gap: Gap) {
         self.count.add(1);
         self.nanos.add(clock.nanos_between(gap.start, gap.end));
         if self.waiting.push(gap).is_err() {

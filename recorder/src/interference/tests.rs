@@ -201,3 +201,46 @@ fn a_watch_counts_what_happens_to_a_thread_of_this_process() {
         .sum();
     assert_eq!(sum, switches);
 }
+
+#[test]
+fn of_many_gaps_the_longest_are_listed_in_order_of_time_and_all_are_summed() {
+    use spinward_engine::pipeline::{CoreCounters, CoreSpec, GapLog, IdleStrategy};
+    let gaps = Arc::<GapLog>::default();
+    let report = CoreReport {
+        thread: "nobody".to_owned(),
+        spec: CoreSpec { core: Some(3), idle: IdleStrategy::Spin, roles: Vec::new() },
+        counters: Arc::<CoreCounters>::default(),
+        gaps: Arc::clone(&gaps),
+    };
+    let clock = Clock::new();
+    let time = StampTime::new(clock.clone(), 0, Nanos::from_secs(1));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("interference.jsonl");
+    let log = InterferenceLog::create(&path, &InterferenceHeader::default()).unwrap();
+    let mut watch = InterferenceWatch::new(&[report], time, Some(log));
+    // Every second one is long.
+    let count = GAPS_LISTED_MAX as u64 * 2;
+    for number in 0..count {
+        let start = (number + 1) * 1_000_000;
+        let length = if number % 2 == 0 { 500_000 } else { 5_000 };
+        gaps.note(&clock, Gap { start, end: start + length, has_worked: number == 0 });
+    }
+    watch.poll().unwrap();
+    let found = read_interference(&path).unwrap().unwrap();
+    let listed: Vec<&GapRow> = found
+        .rows
+        .iter()
+        .filter_map(|row| match row {
+            InterferenceRow::Gap(gap) => Some(gap),
+            InterferenceRow::Sample(_) => None,
+        })
+        .collect();
+    assert_eq!(listed.len(), GAPS_LISTED_MAX);
+    let least = clock.nanos_between(0, 400_000) as i64;
+    assert!(listed.iter().all(|gap| gap.to_ns - gap.from_ns >= least && gap.core == Some(3)));
+    assert!(listed.is_sorted_by_key(|gap| gap.from_ns) && listed[0].worked && !listed[1].worked);
+    let totals = watch.totals();
+    assert_eq!(totals.threads[0].counts[7].value(), count);
+    assert_eq!(totals.threads[0].times[2].value(), gaps.nanos.value());
+    assert!(totals.threads[0].gap_ns_max.value() >= least);
+}
