@@ -4,13 +4,14 @@ use super::backlog::Backlog;
 use super::config::{SimulationConfig, SimulationError};
 use super::counters::{SimulationCounters, SourceIds};
 use super::pace::Pacer;
+use super::refusal;
 use crate::feed::{FeedError, MarketFeed, Peek};
 use crate::paper::{MarketBook, OrderMessage, PaperVenue};
 use spinward_engine::pipeline::{Driver, Next};
 use spinward_engine::risk::Outbound;
 use spinward_engine::words::{
-    Action, Clock, FRAME_PAYLOAD_BYTES, FrameKind, MESSAGE_BYTES_MAX, Message, Nanos, RecoveredRecord,
-    Report, ReportKind, Ticks, Verdict,
+    Clock, FRAME_PAYLOAD_BYTES, FrameKind, MESSAGE_BYTES_MAX, Message, Nanos, RecoveredRecord, Report, Ticks,
+    Verdict,
 };
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
@@ -203,31 +204,12 @@ impl<B: MarketBook> Simulation<B> {
             self.fail("too many refusals by risk under way; raise `refusals_max`".into());
             return;
         }
-        let kind = match Action::from_number(verdict.action_number) {
-            Some(Action::Cancel) => ReportKind::CancelRejected,
-            Some(Action::Replace) => ReportKind::ReplaceRejected,
-            Some(Action::New) | None => ReportKind::Rejected,
-        };
-        let report = Report {
-            order: verdict.order,
-            new_order: verdict.new_order,
-            price: verdict.price,
-            qty: verdict.qty,
-            cause_frame: frame,
-            value: verdict.value,
-            instrument: verdict.instrument,
-            code_number: verdict.code_number,
-            kind_number: kind as u8,
-            side_number: verdict.side_number,
-            flags: Report::FROM_RISK,
-            ..Report::default()
-        };
         let heard = decided.after(self.config.refusal_latency);
         let earliest = self.refusals.back().map_or(self.last_time, |last| last.0.max(self.last_time));
         if heard < earliest {
             self.counters.late.add(1);
         }
-        self.refusals.push_back((heard.max(earliest), report));
+        self.refusals.push_back((heard.max(earliest), refusal::report(verdict, frame)));
         self.counters.refusals_under_way.set(self.refusals.len() as i64);
     }
 
