@@ -8,3 +8,4 @@ pub mod lab;
 pub mod pingpong;
 pub mod report;
 pub mod session;
+pub mod stall;

@@ -41,6 +41,7 @@ impl Settings {
         checker.book();
         checker.risk();
         checker.journal();
+        checker.latency();
         checker.calendars();
         checker.instruments();
         checker.strategies();
@@ -66,6 +67,7 @@ impl Settings {
     pub fn warnings(&self) -> Vec<Problem> {
         let mut checker = Checker { settings: self, problems: Vec::new() };
         checker.unused();
+        checker.faults();
         checker.problems
     }
 }

@@ -9,7 +9,7 @@ use crate::strategy::StrategySpec;
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use spinward_engine::book::BookConfig;
-use spinward_engine::pipeline::{CoreSpec, HostCores, PipelineConfig, Topology};
+use spinward_engine::pipeline::{CoreSpec, HostCores, PipelineConfig, Stall, Topology};
 use spinward_engine::risk::{Collar, InstrumentLimits, RiskConfig, StrategyInstrument, StrategyLimits};
 use spinward_engine::words::{
     InstrumentId, InstrumentTable, Nanos, Qty, SessionCalendar, StrategyId, Symbol,
@@ -86,7 +86,12 @@ impl Settings {
             burst: pipeline.burst,
             stamps: pipeline.stamps,
             lock_memory: pipeline.lock_memory,
-            ..PipelineConfig::default()
+            gap_threshold: nanos(self.latency.gap_threshold),
+            stall: self.faults.stall_stage.0.map(|role| Stall {
+                role,
+                length: nanos(self.faults.stall_length),
+                every: self.faults.stall_every,
+            }),
         }
     }
 
@@ -208,6 +213,12 @@ impl Settings {
             taken_levels_max: paper.taken_levels_max,
             first_id: 0,
         }
+    }
+
+    /// The streams of the orders' stamps: as the journal, in segments of at most 8 MiB.
+    pub fn order_streams(&self) -> JournalConfig {
+        let journal = self.journal();
+        JournalConfig { segment_bytes: journal.segment_bytes.min(8 << 20), ..journal }
     }
 
     /// The journal and the audit stream.

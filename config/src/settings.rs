@@ -3,8 +3,10 @@
 mod engine;
 mod market;
 mod outputs;
+mod latency;
 
 pub use engine::{BookSettings, CoreSettings, PipelineSettings, Preset, RiskSettings, TopologySettings};
+pub use latency::{FaultSettings, LatencySettings, StallStage};
 pub use market::{
     ArrivalKind, BinanceSettings, FeedKind, FeedSettings, Pace, PaperSettings, SessionSettings,
     SimulationSettings, SyntheticSettings,
@@ -43,6 +45,10 @@ pub struct Settings {
     pub risk: RiskSettings,
     /// `[journal]`
     pub journal: JournalSettings,
+    /// `[latency]`
+    pub latency: LatencySettings,
+    /// `[faults]`
+    pub faults: FaultSettings,
     /// `[metrics]`
     pub metrics: MetricsSettings,
     /// `[operator]`
@@ -68,6 +74,8 @@ impl Section for Settings {
         visitor.section("book", &mut self.book);
         visitor.section("risk", &mut self.risk);
         visitor.section("journal", &mut self.journal);
+        visitor.section("latency", &mut self.latency);
+        visitor.section("faults", &mut self.faults);
         visitor.section("metrics", &mut self.metrics);
         visitor.section("operator", &mut self.operator);
         visitor.sections("calendar", &mut self.calendars);

@@ -30,6 +30,7 @@ mod config;
 mod counters;
 mod merge;
 mod pace;
+mod refusal;
 #[cfg(test)]
 mod tests;
 

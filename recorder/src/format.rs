@@ -44,6 +44,8 @@ const PUBLISHED: u64 = 1 << 32;
 pub(crate) enum StreamKind {
     Journal,
     Audit,
+    Orders,
+    Exits,
 }
 
 impl StreamKind {
@@ -51,6 +53,8 @@ impl StreamKind {
         match self {
             StreamKind::Journal => *b"SPWJRNL\0",
             StreamKind::Audit => *b"SPWAUDT\0",
+            StreamKind::Orders => *b"SPWORDR\0",
+            StreamKind::Exits => *b"SPWEXIT\0",
         }
     }
 
@@ -58,6 +62,8 @@ impl StreamKind {
         match self {
             StreamKind::Journal => "a journal",
             StreamKind::Audit => "an audit stream",
+            StreamKind::Orders => "a stream of orders' stamps",
+            StreamKind::Exits => "a stream of orders' exits",
         }
     }
 
@@ -65,7 +71,7 @@ impl StreamKind {
     pub(crate) const fn payload_bytes_max(self) -> usize {
         match self {
             StreamKind::Journal => spinward_engine::words::FRAME_PAYLOAD_BYTES,
-            StreamKind::Audit => RECORD_PAYLOAD_BYTES_MAX,
+            StreamKind::Audit | StreamKind::Orders | StreamKind::Exits => RECORD_PAYLOAD_BYTES_MAX,
         }
     }
 }

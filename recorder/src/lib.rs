@@ -4,8 +4,8 @@
 //! socket, a gateway. The formats are described byte by byte in `docs/journal-format.md`.
 //!
 //! The modules stand in the order in which data meets them: a record is appended (`appender`) to a `segment` that the `preparer` made; the
-//! `reader` gives it back. `journal` and `audit` are the two kinds of streams; `digests` and `latency` are what taps compute; `manifest`
-//! and `session` say where all of it lies. Unsafe code is in `map` alone.
+//! `reader` gives it back. `journal` and `audit` are the two kinds of streams; `digests`, `latency` and `orders`
+//! are what taps compute; `interference` is what the system tells of the threads; `manifest` and `session` say where all of it lies. Unsafe code is in `map` alone.
 
 mod error;
 mod format;
@@ -20,6 +20,8 @@ mod follow;
 mod digests;
 mod audit;
 mod latency;
+mod orders;
+mod interference;
 mod tap;
 mod replay;
 mod manifest;
@@ -36,12 +38,20 @@ pub use format::{
     FORMAT_VERSION, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, RECORD_PAYLOAD_BYTES_MAX, SEGMENT_BYTES_MAX,
     SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES,
 };
+pub use interference::{
+    GAPS_LISTED_MAX, GapRow, INTERFERENCE_FORMAT, Interference, InterferenceHeader, InterferenceLog,
+    InterferenceRow, InterferenceTotals, InterferenceWatch, Sample, ThreadTotals, read_interference,
+};
 pub use journal::{FrameRef, JournalReader, JournalWriter, Verification, verify};
 pub use latency::{
     LATENCY_DIGITS, LATENCY_NS_MAX, LATENCY_NS_MIN, LatencyHistograms, LatencyLog, LatencySummary,
 };
 pub use list::{SegmentInfo, segments};
 pub use manifest::{Ended, Host, MANIFEST_FORMAT, Manifest, ManifestError, fingerprint};
+pub use orders::{
+    Answer, Decision, Exit, ExitDriver, ExitReader, Life, LifeRecord, Lives, OrderCounters, OrderReader,
+    OrderRecord, OrderTap, OrderWriter, StageTimes, StampTime,
+};
 pub use preparer::{JournalConfig, Preparer, PreparerCounters};
 pub use reader::{Cut, CutCause};
 pub use replay::{JournalDriver, ReplayEnd};

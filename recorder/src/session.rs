@@ -179,9 +179,24 @@ impl SessionFolder {
         self.path.join("audit")
     }
 
-    /// Folder of the histograms.
+    /// Folder of everything about latency: histograms, orders, interference.
     pub fn latency(&self) -> PathBuf {
         self.path.join("latency")
+    }
+
+    /// Folder of decisions and answers, with their stamps. Not every session has one.
+    pub fn orders(&self) -> PathBuf {
+        self.latency().join("orders")
+    }
+
+    /// Folder of the ways out. Not every session has one.
+    pub fn exits(&self) -> PathBuf {
+        self.latency().join("exits")
+    }
+
+    /// What disturbed the pipeline's threads. Not every session has one.
+    pub fn interference(&self) -> PathBuf {
+        self.latency().join("interference.jsonl")
     }
 }
 

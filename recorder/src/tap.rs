@@ -8,6 +8,7 @@ use crate::digests::{Checkpoint, DigestSnapshot, StageDigests};
 use crate::error::{AppendError, JournalError};
 use crate::journal::JournalWriter;
 use crate::latency::{LatencyHistograms, LatencyLog, LatencySummary};
+use crate::orders::{Decision, OrderTap, OrderWriter};
 use crossbeam_queue::ArrayQueue;
 use spinward_engine::normalizer::has_payload;
 use spinward_engine::pipeline::{FrameSink, SinkAnswer, SlotSink, SlotView};
@@ -172,6 +173,10 @@ pub struct TapOutcome {
     pub frame: u64,
     /// The audit, still open: finishing it blocks.
     pub audit: Option<AuditWriter>,
+    /// The orders' stamps, still open.
+    pub orders: Option<OrderWriter>,
+    /// The approved decision that took longest, if orders were stored.
+    pub slowest: Option<Decision>,
 }
 
 /// Looks at every slot after every stage: digests, audit records, latency.
@@ -181,6 +186,7 @@ pub struct SessionTap {
     digests: StageDigests,
     audit: Option<AuditWriter>,
     latency: Option<LatencyTap>,
+    orders: Option<OrderTap>,
     checkpoints: Vec<Checkpoint>,
     keeps_checkpoints: bool,
     next_checkpoint: u64,
@@ -207,6 +213,7 @@ impl SessionTap {
             digests: StageDigests::new(),
             audit,
             latency,
+            orders: None,
             checkpoints: Vec::with_capacity(checkpoints),
             keeps_checkpoints: checkpoints > 0,
             next_checkpoint: CHECKPOINT_FRAMES,
@@ -224,6 +231,13 @@ impl SessionTap {
     #[must_use]
     pub fn with_changes(mut self, changes: Arc<ArrayQueue<(Nanos, StateChange)>>) -> Self {
         self.changes = Some(changes);
+        self
+    }
+
+    /// Stores the life of every order.
+    #[must_use]
+    pub fn with_orders(mut self, orders: OrderTap) -> Self {
+        self.orders = Some(orders);
         self
     }
 
@@ -313,6 +327,9 @@ impl SlotSink for SessionTap {
         if let Some(latency) = &mut self.latency {
             latency.record(&self.clock, slot);
         }
+        if let Some(orders) = &mut self.orders {
+            orders.slot(slot);
+        }
         SinkAnswer::Kept
     }
 
@@ -331,11 +348,14 @@ impl SlotSink for SessionTap {
         {
             drop(latency.full.push(current));
         }
+        let (orders, slowest) = self.orders.take().map(OrderTap::finish).unzip();
         let outcome = TapOutcome {
             digests,
             checkpoints: std::mem::take(&mut self.checkpoints),
             frame: self.frame,
             audit: self.audit.take(),
+            orders,
+            slowest: slowest.flatten(),
         };
         // There is room for one; if nobody waits for it any more, it is dropped.
         let _ = self.outcome.try_send(outcome);

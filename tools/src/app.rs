@@ -57,6 +57,8 @@ impl App {
         let outcome = match cli.command {
             Command::Run(args) => cli::run::run(&self.registry, &args),
             Command::Replay(args) => cli::replay::run(&self.registry, &args),
+            Command::Explain(args) => cli::explain::run(&args),
+            Command::Slowest(args) => cli::slowest::run(&args),
             Command::Journal(command) => cli::journal::run(&command),
             Command::Book(args) => cli::book::run(&args),
             Command::Config(command) => cli::config::run(&self.registry, &command),

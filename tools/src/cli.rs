@@ -4,10 +4,12 @@ pub(crate) mod book;
 pub(crate) mod config;
 pub(crate) mod control;
 pub(crate) mod doctor;
+pub(crate) mod explain;
 pub(crate) mod journal;
 pub(crate) mod output;
 pub(crate) mod replay;
 pub(crate) mod run;
+pub(crate) mod slowest;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -31,6 +33,10 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Run the same code over a session's journal and compare every digest.
     Replay(ReplayArgs),
+    /// Show one order's life: when each stage had it, what it waited for, what caused it, what became of it.
+    Explain(ExplainArgs),
+    /// List the slowest orders of a session and what happened around them.
+    Slowest(SlowestArgs),
     /// Look into a session's journal.
     #[command(subcommand)]
     Journal(JournalCommand),
@@ -106,6 +112,36 @@ pub(crate) struct ReplayArgs {
     /// How a core waits.
     #[arg(long, value_name = "IDLE")]
     pub(crate) idle: Option<String>,
+    /// Folder in which sessions are kept, for `latest`.
+    #[arg(long, value_name = "FOLDER", default_value = "sessions")]
+    pub(crate) sessions: PathBuf,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExplainArgs {
+    /// Folder of the session, or `latest`.
+    pub(crate) session: PathBuf,
+    /// The order: its id, or strategy and number, like 281474976710681, 1:25 or imbalance-taker:25.
+    #[arg(value_name = "ORDER")]
+    pub(crate) order: String,
+    /// Folder in which sessions are kept, for `latest`.
+    #[arg(long, value_name = "FOLDER", default_value = "sessions")]
+    pub(crate) sessions: PathBuf,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SlowestArgs {
+    /// Folder of the session, or `latest`.
+    pub(crate) session: PathBuf,
+    /// How many.
+    #[arg(long, value_name = "NUMBER", default_value_t = 10)]
+    pub(crate) count: usize,
     /// Folder in which sessions are kept, for `latest`.
     #[arg(long, value_name = "FOLDER", default_value = "sessions")]
     pub(crate) sessions: PathBuf,

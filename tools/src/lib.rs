@@ -4,6 +4,7 @@
 //! elsewhere.
 
 mod app;
+mod attribution;
 mod cli;
 mod doctor;
 mod failure;

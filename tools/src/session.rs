@@ -7,4 +7,5 @@ pub(crate) mod live;
 pub(crate) mod replay;
 pub(crate) mod recover;
 pub(crate) mod side;
+pub(crate) mod watch;
 pub(crate) mod summary;

@@ -25,7 +25,8 @@ use spinward_gateways::paper::{PaperVenue, StageBook};
 use spinward_gateways::simulation::Simulation;
 use spinward_gateways::synthetic::SyntheticFeed;
 use spinward_recorder::{
-    AuditWriter, Identity, JournalSink, JournalWriter, LatencyLog, Preparer, SessionFolder, SessionTap,
+    AuditWriter, ExitDriver, Identity, InterferenceHeader, InterferenceLog, InterferenceWatch, JournalSink,
+    JournalWriter, LatencyLog, OrderTap, OrderWriter, Preparer, SessionFolder, SessionTap, StampTime,
     latency_exchange,
 };
 use std::sync::atomic::Ordering;
@@ -114,9 +115,17 @@ fn check(topology: &Topology) {
     let (latency, mut collector) = latency_exchange(&clock, Some(log)).unwrap();
     let (outcome, taken) = sync_channel(1);
     let (ended, written) = sync_channel(1);
-    let tap = SessionTap::new(clock.clone(), Some(audit), Some(latency), 0, outcome);
+    let time = StampTime::new(clock.clone(), clock.ticks(), Nanos::from_secs(1_767_600_000));
+    let streams = settings.order_streams();
+    let orders = OrderWriter::orders(&folder.orders(), &streams, &preparer, identity).unwrap();
+    let exits = OrderWriter::exits(&folder.exits(), &streams, &preparer, identity).unwrap();
+    let (appended, _) = exits.counters();
+    let tap = SessionTap::new(clock.clone(), Some(audit), Some(latency), 0, outcome)
+        .with_orders(OrderTap::new(orders, time.clone(), 1));
     let signals = Arc::<Signals>::default();
-    let gate = Gate { driver: simulation, signals: Arc::clone(&signals) };
+    let gate = Gate { driver: simulation.with_stamps(true), signals: Arc::clone(&signals) };
+    let (exits_ended, exits_written) = sync_channel(1);
+    let gate = ExitDriver::new(gate, exits, time.clone(), exits_ended);
     let pipeline = Pipeline::start(
         &settings.pipeline(),
         topology,
@@ -130,6 +139,9 @@ fn check(topology: &Topology) {
     )
     .unwrap();
 
+    let header = InterferenceHeader::default();
+    let log = InterferenceLog::create(&folder.interference(), &header).unwrap();
+    let mut watch = InterferenceWatch::new(pipeline.cores(), time, Some(log));
     while pipeline.cores().iter().any(|core| core.counters.idle_turns.value() == 0) {
         std::thread::yield_now();
     }
@@ -149,12 +161,17 @@ fn check(topology: &Topology) {
         std::thread::park_timeout(Duration::from_millis(20));
         millis += 20;
         collector.poll(Nanos::from_secs(1_767_600_000 + millis / 1_000)).unwrap();
+        watch.poll().unwrap();
         assert!(!pipeline.is_finished() && !progress.has_failed(), "the session ended early");
     }
     let after = calls_of("sw");
+    let pipeline_gaps: Vec<_> = pipeline.cores().iter().map(|core| Arc::clone(&core.gaps)).collect();
     signals.end.store(true, Ordering::Release);
     let _ = pipeline.join().unwrap();
-    taken.recv().unwrap().audit.unwrap().finish().unwrap();
+    let outcome = taken.recv().unwrap();
+    outcome.audit.unwrap().finish().unwrap();
+    outcome.orders.unwrap().finish().unwrap();
+    exits_written.recv().unwrap().finish().unwrap();
     written.recv().unwrap().finish().unwrap();
 
     assert_eq!(
@@ -166,6 +183,9 @@ fn check(topology: &Topology) {
     // All of it was at work: views, orders out, fills in.
     assert!(book.views.value() > 0 && risk.fills.value() > 0);
     assert!(risk.messages_sent.iter().all(|counter| counter.value() > 0));
+    assert!(appended.records.value() > 0 && outcome.slowest.is_some());
+    // Gaps were noted by the pinned threads themselves; a shared machine has some in a million events.
+    assert!(pipeline_gaps.iter().any(|gaps| gaps.count.value() > 0));
     eprintln!(
         "{}: {events} events, {} frames, {} fills, {} threads, no call of the allocator",
         topology.name,

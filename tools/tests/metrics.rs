@@ -31,6 +31,7 @@ fn busy(folder: &Path) {
         ("segment_bytes = \"64MiB\"", "segment_bytes = \"16KiB\""),
         ("segments_ahead = 2", "segments_ahead = 1"),
         ("flush_interval = \"1s\"", "flush_interval = \"50ms\""),
+        ("stall_stage = \"off\"", "stall_stage = \"book\""),
     ] {
         assert!(text.contains(from), "{from}");
         text = text.replacen(from, to, 1);

@@ -14,6 +14,14 @@ use std::time::Duration;
 
 const RING_LEAST: usize = 64;
 
+/// Looking takes some tenths of a millisecond.
+const INTERFERENCE_LEAST: Duration = Duration::from_millis(10);
+const INTERFERENCE_MOST: Duration = Duration::from_secs(60);
+
+/// Below a microsecond every other turn would be a gap.
+const GAP_LEAST: Duration = Duration::from_micros(1);
+const GAP_MOST: Duration = Duration::from_secs(1);
+
 impl Checker<'_> {
     pub(super) fn pipeline(&mut self) {
         let pipeline = &self.settings.pipeline;
@@ -252,5 +260,50 @@ impl Checker<'_> {
         }
         self.in_range("journal.segments_ahead", journal.segments_ahead as u64, 1..=64);
         self.positive("journal.flush_interval", journal.flush_interval);
+    }
+
+    pub(super) fn latency(&mut self) {
+        let interval = self.settings.latency.interference_interval;
+        if !interval.is_zero() && !(INTERFERENCE_LEAST..=INTERFERENCE_MOST).contains(&interval) {
+            self.refuse(
+                "latency.interference_interval",
+                format!("{} is out of range", duration_text(interval)),
+                "give 10ms to 1min, or 0ns to switch it off",
+            );
+        }
+        let threshold = self.settings.latency.gap_threshold;
+        if !threshold.is_zero() && !(GAP_LEAST..=GAP_MOST).contains(&threshold) {
+            self.refuse(
+                "latency.gap_threshold",
+                format!("{} is out of range", duration_text(threshold)),
+                "give 1us to 1s, or 0ns to switch it off",
+            );
+        }
+        let faults = &self.settings.faults;
+        if faults.stall_length.is_zero() || faults.stall_length > Duration::from_secs(1) {
+            let what = format!("{} is out of range", duration_text(faults.stall_length));
+            self.refuse("faults.stall_length", what, "give 1ns to 1s");
+        }
+        self.in_range("faults.stall_every", faults.stall_every, 1..=i64::MAX as u64);
+        let cores = self.settings.strategy_cores();
+        if let Some(Role::Strategies(core)) = faults.stall_stage.0
+            && core >= cores
+        {
+            let what = format!("there is no strategies-{core}: the strategies use {cores} core(s)");
+            self.refuse("faults.stall_stage", what, "name a stage that there is, or \"off\"");
+        }
+    }
+
+    /// A fault is never left on unnoticed.
+    pub(super) fn faults(&mut self) {
+        let faults = &self.settings.faults;
+        if let Some(role) = faults.stall_stage.0 {
+            let what = format!(
+                "{role} stalls for {} at every event number {} on purpose",
+                duration_text(faults.stall_length),
+                faults.stall_every
+            );
+            self.refuse("faults.stall_stage", what, "set it to \"off\" unless you test the measuring itself");
+        }
     }
 }

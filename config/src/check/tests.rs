@@ -365,6 +365,15 @@ fn spans_sizes_and_addresses_are_checked() {
         "leave no slot",
         "egress_slots",
     );
+    refused(
+        "interference_interval = \"100ms\"",
+        "interference_interval = \"1ms\"",
+        "latency.interference_interval",
+        "1ms",
+        "10ms to 1min, or 0ns",
+    );
+    refused("gap_threshold = \"10us\"", "gap_threshold = \"10ns\"", "latency.gap_threshold", "10ns", "1us");
+    refused("stall_stage = \"off\"", "stall_stage = \"tap\"", "faults.stall_stage", "that can stall", "book");
     refused("duration = \"10s\"", "duration = \"25h\"", "session.duration", "longer", "24h");
     refused("live_orders = 4000", "live_orders = 95", "feed.synthetic.live_orders", "95", "96 to");
 }
@@ -383,6 +392,20 @@ fn feeds_have_the_files_that_they_read() {
     let error = from_text(Path::new("x.toml"), &expired).unwrap_err();
     assert!(error.to_string().contains("AAAA expired at 2026-01-02T21:00:00Z"), "{error}");
     assert_eq!(error.problems.len(), 1, "{error}");
+}
+
+#[test]
+fn a_stage_that_stalls_on_purpose_is_warned_of_and_one_that_is_not_there_refused() {
+    let text = DEFAULT_TOML.replacen("stall_stage = \"off\"", "stall_stage = \"book\"", 1);
+    let loaded = from_text(Path::new("x.toml"), &text).unwrap();
+    assert_eq!(loaded.warnings.len(), 1);
+    assert!(
+        loaded.warnings[0].to_string().contains("book stalls for 50us at every event number 1000 on purpose")
+    );
+    let off = "stall_stage = \"off\"";
+    refused(off, "stall_stage = \"strategies-3\"", "faults.stall_stage", "no strategies-3", "\"off\"");
+    refused("stall_length = \"50us\"", "stall_length = \"2s\"", "faults.stall_length", "2s", "1s");
+    refused("stall_every = 1000", "stall_every = 0", "faults.stall_every", "0", "1 to");
 }
 
 /// The built-in file with this topology.

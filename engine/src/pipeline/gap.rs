@@ -42,7 +42,8 @@ pub struct GapLog {
 }
 
 impl GapLog {
-    pub(super) fn new() -> Self {
+    /// Empty.
+    pub fn new() -> Self {
         Self {
             count: Counter::new(),
             nanos: Counter::new(),
@@ -56,14 +57,21 @@ impl GapLog {
         self.waiting.pop()
     }
 
+    /// Notes one. Only the core's own loop may.
     #[cold]
     #[inline(never)]
-    fn note(&self, clock: &Clock, gap: Gap) {
+    pub fn note(&self, clock: &Clock, gap: Gap) {
         self.count.add(1);
         self.nanos.add(clock.nanos_between(gap.start, gap.end));
         if self.waiting.push(gap).is_err() {
             self.unlisted.add(1);
         }
+    }
+}
+
+impl Default for GapLog {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

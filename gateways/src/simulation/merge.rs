@@ -4,13 +4,14 @@ use super::backlog::Backlog;
 use super::config::{SimulationConfig, SimulationError};
 use super::counters::{SimulationCounters, SourceIds};
 use super::pace::Pacer;
+use super::refusal;
 use crate::feed::{FeedError, MarketFeed, Peek};
 use crate::paper::{MarketBook, OrderMessage, PaperVenue};
 use spinward_engine::pipeline::{Driver, Next};
 use spinward_engine::risk::Outbound;
 use spinward_engine::words::{
-    Action, Clock, FRAME_PAYLOAD_BYTES, FrameKind, MESSAGE_BYTES_MAX, Message, Nanos, RecoveredRecord,
-    Report, ReportKind, Verdict,
+    Clock, FRAME_PAYLOAD_BYTES, FrameKind, MESSAGE_BYTES_MAX, Message, Nanos, RecoveredRecord, Report, Ticks,
+    Verdict,
 };
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
@@ -88,6 +89,9 @@ pub struct Simulation<B> {
     payload: [u8; FRAME_PAYLOAD_BYTES],
     failure: Arc<OnceLock<FeedError>>,
     is_over: bool,
+    /// Whether `encoded` is stamped, and when the last order's message stood ready.
+    has_stamps: bool,
+    encoded: Ticks,
     counters: Arc<SimulationCounters>,
 }
 
@@ -129,11 +133,20 @@ impl<B: MarketBook> Simulation<B> {
             payload: [0; FRAME_PAYLOAD_BYTES],
             failure: Arc::default(),
             is_over: false,
+            has_stamps: false,
+            encoded: 0,
             counters: Arc::default(),
             config: config.clone(),
             feed,
             venue,
         })
+    }
+
+    /// Tells when an order's message stands ready ([`Driver::encoded`]). Costs a reading of the clock an order.
+    #[must_use]
+    pub fn with_stamps(mut self, has_stamps: bool) -> Self {
+        self.has_stamps = has_stamps;
+        self
     }
 
     /// What it counts. The venue counts apart: [`Simulation::venue`].
@@ -191,31 +204,12 @@ impl<B: MarketBook> Simulation<B> {
             self.fail("too many refusals by risk under way; raise `refusals_max`".into());
             return;
         }
-        let kind = match Action::from_number(verdict.action_number) {
-            Some(Action::Cancel) => ReportKind::CancelRejected,
-            Some(Action::Replace) => ReportKind::ReplaceRejected,
-            Some(Action::New) | None => ReportKind::Rejected,
-        };
-        let report = Report {
-            order: verdict.order,
-            new_order: verdict.new_order,
-            price: verdict.price,
-            qty: verdict.qty,
-            cause_frame: frame,
-            value: verdict.value,
-            instrument: verdict.instrument,
-            code_number: verdict.code_number,
-            kind_number: kind as u8,
-            side_number: verdict.side_number,
-            flags: Report::FROM_RISK,
-            ..Report::default()
-        };
         let heard = decided.after(self.config.refusal_latency);
         let earliest = self.refusals.back().map_or(self.last_time, |last| last.0.max(self.last_time));
         if heard < earliest {
             self.counters.late.add(1);
         }
-        self.refusals.push_back((heard.max(earliest), report));
+        self.refusals.push_back((heard.max(earliest), refusal::report(verdict, frame)));
         self.counters.refusals_under_way.set(self.refusals.len() as i64);
     }
 
@@ -488,9 +482,23 @@ impl<B: MarketBook> Driver for Simulation<B> {
     fn submit(&mut self, outbound: &Outbound) {
         match outbound {
             Outbound::Vacant => {}
-            Outbound::Order(order) => self.submit_order(&OrderMessage::from(order)),
-            Outbound::Refusal { verdict, decided, frame } => self.submit_refusal(verdict, *decided, *frame),
+            Outbound::Order(order) => {
+                let message = OrderMessage::from(order);
+                if self.has_stamps {
+                    self.encoded = self.clock.ticks();
+                }
+                self.submit_order(&message);
+            }
+            Outbound::Refusal { verdict, decided, frame } => {
+                // Its report is made when it is heard.
+                self.encoded = 0;
+                self.submit_refusal(verdict, *decided, *frame);
+            }
         }
+    }
+
+    fn encoded(&self) -> Ticks {
+        self.encoded
     }
 
     fn next(&mut self, done: u64) -> Next<'_> {

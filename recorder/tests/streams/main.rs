@@ -16,3 +16,5 @@ mod disk_full;
 mod follow;
 #[cfg(test)]
 mod audit;
+#[cfg(test)]
+mod orders;

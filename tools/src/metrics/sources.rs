@@ -10,7 +10,10 @@ use spinward_engine::strategy::RunnerCounters;
 use spinward_engine::words::TradingState;
 use spinward_gateways::paper::{PaperCounters, StageBook};
 use spinward_gateways::simulation::{Simulation, SimulationCounters};
-use spinward_recorder::{AppendCounters, AuditWriter, JournalWriter, LatencySummary, PreparerCounters};
+use spinward_recorder::{
+    AppendCounters, AuditWriter, InterferenceTotals, JournalWriter, LatencySummary, OrderCounters,
+    OrderWriter, PreparerCounters,
+};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -36,6 +39,9 @@ pub(crate) struct Sources {
     pub(crate) paper: Arc<PaperCounters>,
     /// Journal and audit: name, writer, preparer.
     pub(crate) streams: [(&'static str, Arc<AppendCounters>, Arc<PreparerCounters>); 2],
+    /// Streams of the orders' stamps, if they are stored: name, writer, what it dropped.
+    pub(crate) orders: Vec<(&'static str, Arc<AppendCounters>, Arc<OrderCounters>)>,
+    pub(crate) interference: Arc<InterferenceTotals>,
     pub(crate) pipeline: PipelineCounters,
     pub(crate) cores: Vec<CoreReport>,
     pub(crate) progress: Arc<Progress>,
@@ -66,6 +72,8 @@ impl Sources {
                 ("journal", journal.counters(), journal.preparer_counters()),
                 ("audit", audit.counters(), audit.preparer_counters()),
             ],
+            orders: Vec::new(),
+            interference: Arc::default(),
             pipeline: PipelineCounters::default(),
             cores: Vec::new(),
             progress: Arc::default(),
@@ -82,6 +90,19 @@ impl Sources {
         self.pipeline = pipeline.counters().clone();
         self.cores = pipeline.cores().to_vec();
         self.progress = Arc::clone(pipeline.progress());
+    }
+
+    pub(crate) fn add_orders(&mut self, orders: &OrderWriter, exits: &OrderWriter) {
+        self.orders = [("orders", orders), ("exits", exits)]
+            .map(|(name, writer)| {
+                let (appended, counters) = writer.counters();
+                (name, appended, counters)
+            })
+            .into();
+    }
+
+    pub(crate) fn add_interference(&mut self, totals: Arc<InterferenceTotals>) {
+        self.interference = totals;
     }
 
     pub(crate) fn set_address(&self, address: SocketAddr) {

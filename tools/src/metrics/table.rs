@@ -8,6 +8,7 @@ use prometheus::{Encoder, TextEncoder};
 use spinward_engine::risk::OrderState;
 use spinward_engine::strategy::Refused;
 use spinward_engine::words::{EventKind, FrameKind, RejectCode, ReportKind};
+use spinward_recorder::InterferenceTotals;
 
 /// Counter or gauge.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -400,6 +401,58 @@ pub(super) const TABLE: &[Metric] = &[
             }
         },
     ),
+    counter(
+        "spinward_order_records_total",
+        "Records of the orders' stamps, by stream and whether there was room for them.",
+        |s, out| {
+            for (stream, appended, counters) in &s.orders {
+                out(&[("stream", stream), ("outcome", "stored")], appended.records.value() as f64);
+                out(&[("stream", stream), ("outcome", "dropped")], counters.dropped.value() as f64);
+            }
+        },
+    ),
+    // -- interference
+    counter(
+        "spinward_interference_total",
+        "What disturbed a thread of the pipeline or its core, by kind.",
+        |s, out| {
+            for thread in &s.interference.threads {
+                for (kind, counter) in InterferenceTotals::COUNTS.iter().zip(&thread.counts) {
+                    out(&[("thread", &thread.thread), ("kind", kind)], counter.value() as f64);
+                }
+            }
+        },
+    ),
+    counter("spinward_interference_seconds_total", "What it took from the thread, by kind.", |s, out| {
+        for thread in &s.interference.threads {
+            for (kind, counter) in InterferenceTotals::TIMES.iter().zip(&thread.times) {
+                out(&[("thread", &thread.thread), ("kind", kind)], counter.value() as f64 * NANO);
+            }
+        }
+    }),
+    gauge("spinward_gap_seconds_max", "Longest that a thread's own loop was away.", |s, out| {
+        for thread in &s.interference.threads {
+            out(&[("thread", &thread.thread)], thread.gap_ns_max.value() as f64 * NANO);
+        }
+    }),
+    gauge(
+        "spinward_core_frequency_hertz",
+        "Frequency of a thread's core, where the system tells.",
+        |s, out| {
+            for thread in s.interference.threads.iter().filter(|thread| thread.hertz.value() > 0) {
+                out(&[("thread", &thread.thread)], thread.hertz.value() as f64);
+            }
+        },
+    ),
+    counter("spinward_interference_looks_total", "Looks at the threads from outside.", |s, out| {
+        out(&[], s.interference.samples.value() as f64);
+    }),
+    counter("spinward_interference_look_seconds_total", "Time that these took.", |s, out| {
+        out(&[], s.interference.sample_ns.value() as f64 * NANO);
+    }),
+    counter("spinward_faults_injected_total", "Faults put in on purpose; never while trading.", |s, out| {
+        out(&[("fault", "stall")], s.pipeline.stalls.value() as f64);
+    }),
     // -- side thread
     counter("spinward_side_ticks_total", "Turns of the side thread's own watch.", |s, out| {
         out(&[], s.side.ticks.value() as f64);

@@ -10,7 +10,8 @@ use super::latch::LatchFile;
 use super::recover::Recovered;
 use super::registry::Registry;
 use super::side::{Side, SideParts};
-use super::summary::Summary;
+use super::summary::{Attribution, Summary};
+use super::watch::WatchThread;
 use super::{parts, recover, replay};
 use crate::cli::output;
 use crate::failure::Failure;
@@ -19,14 +20,15 @@ use crate::metrics::Sources;
 use anyhow::{Context, anyhow};
 use crossbeam_queue::ArrayQueue;
 use spinward_config::Settings;
-use spinward_engine::pipeline::{Inbox, Pipeline};
+use spinward_engine::pipeline::{Inbox, Pipeline, StampMode};
 use spinward_engine::words::{Clock, Command, Nanos, RecoveredRecord};
 use spinward_gateways::operator::{OperatorInbox, operator_queue};
 use spinward_gateways::paper::{PaperVenue, StageBook};
 use spinward_gateways::simulation::Simulation;
 use spinward_recorder::{
-    AuditWriter, Ended, Host, Identity, JournalSink, JournalWriter, LatencyLog, LatencySummary, Manifest,
-    Preparer, SessionFolder, SessionTap, StateChange, latency_exchange, rfc3339,
+    AuditWriter, Ended, ExitDriver, Host, Identity, InterferenceHeader, InterferenceLog, InterferenceWatch,
+    JournalSink, JournalWriter, LatencyLog, LatencySummary, Manifest, OrderTap, OrderWriter, Preparer,
+    SessionFolder, SessionTap, StampTime, StateChange, latency_exchange, rfc3339,
 };
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -95,11 +97,13 @@ pub(crate) fn run(
         .or_else(|| recovered.as_ref().and_then(|recovered| recovered.latch));
     let clock = Clock::new();
     let stages = parts::stages(settings, registry)?;
-    let simulation = simulation(settings, recovered.as_ref(), &clock)?;
+    let has_orders = settings.latency.orders && settings.pipeline.stamps != StampMode::Off;
+    let simulation = simulation(settings, recovered.as_ref(), &clock)?.with_stamps(has_orders);
     let failure = simulation.failure_slot();
 
     // 2: the folder
     let now = now();
+    let time = StampTime::new(clock.clone(), clock.ticks(), now);
     let folder = SessionFolder::create(root, &settings.session.name, now)?;
     let identity = Identity::new();
     let mut manifest =
@@ -117,11 +121,29 @@ pub(crate) fn run(
     let (ended, written) = sync_channel(1);
     let changes = Arc::new(ArrayQueue::<(Nanos, StateChange)>::new(64));
 
+    let (exits_ended, exits_written) = sync_channel(1);
+    let orders = if has_orders {
+        let config = settings.order_streams();
+        let orders = OrderWriter::orders(&folder.orders(), &config, &preparer, identity)?;
+        let exits = OrderWriter::exits(&folder.exits(), &config, &preparer, identity)?;
+        Some((orders, exits))
+    } else {
+        None
+    };
+
     // 3 and 4: threads
     let (socket, sender) = operator_queue(INBOX_SLOTS);
     let mut sources = Sources::new(settings, &stages, &simulation, &journal, &audit);
-    let tap = SessionTap::new(clock.clone(), Some(audit), Some(latency), 0, outcome)
+    let mut tap = SessionTap::new(clock.clone(), Some(audit), Some(latency), 0, outcome)
         .with_changes(Arc::clone(&changes));
+    let driver = match orders {
+        Some((orders, exits)) => {
+            sources.add_orders(&orders, &exits);
+            tap = tap.with_orders(OrderTap::new(orders, time.clone(), topology.strategy_cores()));
+            ExitDriver::new(simulation, exits, time.clone(), exits_ended)
+        }
+        None => ExitDriver::without_store(simulation),
+    };
     let side = Side::bind(settings, &folder)?;
     let pipeline = Pipeline::start(
         &settings.pipeline(),
@@ -129,13 +151,17 @@ pub(crate) fn run(
         &host,
         &clock,
         stages,
-        simulation,
+        driver,
         Some(Box::new(SessionInbox { first, socket })),
         JournalSink::new(journal, ended),
         tap,
     )
     .map_err(Failure::usage)?;
     sources.add_pipeline(&pipeline);
+    let watch = watch(settings, &folder, &identity, &pipeline, &time)?;
+    if let Some(watch) = &watch {
+        sources.add_interference(watch.totals());
+    }
     let sources = Arc::new(sources);
     let side = side.start(SideParts {
         sources: Arc::clone(&sources),
@@ -161,6 +187,7 @@ pub(crate) fn run(
 
     // 5: the end
     let has_failed = pipeline.progress().has_failed();
+    drop(watch);
     let finished = pipeline.join().ok_or_else(|| anyhow!("a thread of the pipeline panicked"))?;
     let tap = taken.recv().context("the tap left no result")?;
     collector.poll(self::now())?;
@@ -179,6 +206,12 @@ pub(crate) fn run(
         }
         Err(_) => problems.push("the journal was not ended".to_owned()),
     }
+    // What is stored of latency is no part of the session: it is whole without.
+    for (writer, name) in [(tap.orders, "orders"), (exits_written.try_recv().ok(), "exits")] {
+        if let Some(Err(error)) = writer.map(OrderWriter::finish) {
+            eprintln!("warning: latency/{name} is not whole: {error}");
+        }
+    }
     if has_failed {
         problems.push(
             "a file of the session could not be written: the session was stopped, no order left after that"
@@ -196,7 +229,41 @@ pub(crate) fn run(
         frames: tap.frame,
     });
     manifest.write(&folder.manifest())?;
-    Ok(Summary::new(settings, &folder, &sources, &finished, &tap.digests, collector.summary(), problems))
+    let attribution = Attribution::new(settings, &folder, &sources, tap.slowest);
+    Ok(Summary::new(
+        settings,
+        &folder,
+        &sources,
+        &finished,
+        &tap.digests,
+        collector.summary(),
+        attribution,
+        problems,
+    ))
+}
+
+/// Looks for interference, unless that is switched off.
+fn watch(
+    settings: &Settings,
+    folder: &SessionFolder,
+    identity: &Identity,
+    pipeline: &Pipeline,
+    time: &StampTime,
+) -> Result<Option<WatchThread>, Failure> {
+    let interval = settings.latency.interference_interval;
+    if interval.is_zero() {
+        return Ok(None);
+    }
+    let nanos = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+    let header = InterferenceHeader {
+        session: format!("{:016x}", identity.session),
+        interval_ns: nanos(interval),
+        gap_threshold_ns: nanos(settings.latency.gap_threshold),
+        ..InterferenceHeader::default()
+    };
+    let log = InterferenceLog::create(&folder.interference(), &header)?;
+    let watch = InterferenceWatch::new(pipeline.cores(), time.clone(), Some(log));
+    Ok(Some(WatchThread::start(watch, interval)?))
 }
 
 /// What an earlier session left, checked against these settings.

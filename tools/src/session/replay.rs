@@ -6,8 +6,8 @@ use crate::failure::Failure;
 use crate::host;
 use anyhow::{Context, anyhow};
 use spinward_config::{Overrides, Settings};
-use spinward_engine::pipeline::{Finished, NoJournal, Pipeline};
-use spinward_engine::words::Clock;
+use spinward_engine::pipeline::{Finished, NoJournal, Pipeline, PipelineConfig};
+use spinward_engine::words::{Clock, Nanos};
 use spinward_recorder::{
     CHECKPOINT_FRAMES, JournalDriver, Manifest, ReplayEnd, SessionFolder, SessionTap, TapOutcome, verify,
 };
@@ -59,8 +59,10 @@ pub(crate) fn replay(
     let (outcome, taken) = sync_channel(1);
     let checkpoints = usize::try_from(frames / CHECKPOINT_FRAMES).unwrap_or(0) + 2;
     let tap = SessionTap::new(clock.clone(), None, None, checkpoints, outcome);
+    // A replay is not measured: no faults, no watch.
+    let config = PipelineConfig { stall: None, gap_threshold: Nanos::ZERO, ..settings.pipeline() };
     let pipeline = Pipeline::start(
-        &settings.pipeline(),
+        &config,
         &topology,
         &host,
         &clock,

@@ -1,12 +1,13 @@
 //! What a session has come to: for people, and as JSON.
 
+use crate::attribution::around;
 use crate::cli::output::{self, Table, line};
 use crate::metrics::Sources;
 use serde::Serialize;
 use spinward_config::Settings;
 use spinward_engine::pipeline::Finished;
 use spinward_engine::words::{EventKind, Price, RejectCode};
-use spinward_recorder::{DigestSnapshot, LatencySummary, SessionFolder, Stage};
+use spinward_recorder::{Decision, DigestSnapshot, LatencySummary, SessionFolder, Stage, read_interference};
 
 /// One row of positions. Money in units of 1e-9 of the currency.
 #[derive(Clone, Debug, Serialize)]
@@ -48,6 +49,36 @@ pub(crate) fn digest_rows(digests: &DigestSnapshot) -> Vec<DigestRow> {
         .collect()
 }
 
+/// What latency has to say beside its table.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Attribution {
+    /// A fault put in on purpose, and how often it struck.
+    pub(crate) fault: Option<String>,
+    /// The slowest order and what happened around it.
+    pub(crate) slowest: Option<String>,
+}
+
+impl Attribution {
+    pub(crate) fn new(
+        settings: &Settings,
+        folder: &SessionFolder,
+        sources: &Sources,
+        slowest: Option<Decision>,
+    ) -> Self {
+        let fault = settings.faults.stall_stage.0.map(|stage| {
+            format!(
+                "{stage} was stalled for {} on purpose, {} times: no latency of this session means anything",
+                output::nanos(u64::try_from(settings.faults.stall_length.as_nanos()).unwrap_or(u64::MAX)),
+                output::count(sources.pipeline.stalls.value())
+            )
+        });
+        // What cannot be read is no reason to be without a summary.
+        let rows = read_interference(&folder.interference()).ok().flatten().map(|found| found.rows);
+        let slowest = slowest.map(|decision| around::slowest_line(&decision, &rows.unwrap_or_default()));
+        Self { fault, slowest }
+    }
+}
+
 /// The summary of a session.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Summary {
@@ -68,11 +99,13 @@ pub(crate) struct Summary {
     pub(crate) open_orders: u64,
     pub(crate) positions: Vec<PositionRow>,
     pub(crate) latency: Vec<LatencySummary>,
+    pub(crate) attribution: Attribution,
     pub(crate) digests: Vec<DigestRow>,
     pub(crate) problems: Vec<String>,
 }
 
 impl Summary {
+    #[expect(clippy::too_many_arguments, reason = "one for each part of the report")]
     pub(crate) fn new(
         settings: &Settings,
         folder: &SessionFolder,
@@ -80,6 +113,7 @@ impl Summary {
         finished: &Finished,
         digests: &DigestSnapshot,
         latency: Vec<LatencySummary>,
+        attribution: Attribution,
         problems: Vec<String>,
     ) -> Self {
         let normalizer = &sources.normalizer;
@@ -110,6 +144,7 @@ impl Summary {
             open_orders: finished.risk.open_orders().count() as u64,
             positions: positions(settings, finished),
             latency,
+            attribution,
             digests: digest_rows(digests),
             problems,
         }
@@ -196,12 +231,19 @@ impl Summary {
             ]);
         }
         table.print();
+        if let Some(slowest) = &self.attribution.slowest {
+            line(format!("  {slowest}"));
+        }
         line("");
         let mut table = Table::new(["digests", "records", "digest"]);
         for row in &self.digests {
             table.row([row.stage.clone(), output::count(row.records), row.digest.clone()]);
         }
         table.print();
+        if let Some(fault) = &self.attribution.fault {
+            line("");
+            line(format!("FAULT     {fault}"));
+        }
         for problem in &self.problems {
             line("");
             line(format!("PROBLEM   {problem}"));
