@@ -61,6 +61,7 @@ impl App {
             Command::Book(args) => cli::book::run(&args),
             Command::Config(command) => cli::config::run(&self.registry, &command),
             Command::Control(args) => cli::control::run(&args),
+            Command::Bench(command) => cli::bench::run(&command),
         };
         match outcome {
             Ok(code) => code,

@@ -1,5 +1,6 @@
 //! The command line. `--help` of each command is its reference.
 
+pub(crate) mod bench;
 pub(crate) mod book;
 pub(crate) mod config;
 pub(crate) mod control;
@@ -40,6 +41,9 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     /// Command a running session: kill, resume, cancel-all, state, status.
     Control(ControlArgs),
+    /// Measure: suites beside their controls, sweeps over rates, comparisons and reports of runs.
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
 }
 
 #[derive(Args, Debug, Default)]

@@ -38,7 +38,16 @@ fn each_crate_imports_only_the_crates_that_the_architecture_allows() {
         ("recorder", &["spinward-engine"]),
         ("config", &["spinward-engine", "spinward-gateways", "spinward-recorder"]),
         ("benches", &["spinward-engine", "spinward-gateways", "spinward-recorder"]),
-        ("tools", &["spinward-config", "spinward-engine", "spinward-gateways", "spinward-recorder"]),
+        (
+            "tools",
+            &[
+                "spinward-benches",
+                "spinward-config",
+                "spinward-engine",
+                "spinward-gateways",
+                "spinward-recorder",
+            ],
+        ),
     ]);
     for (folder, allowed) in allowed {
         let ours: Vec<String> = dependencies(folder, "dependencies")
