@@ -128,7 +128,13 @@ fn trade(text: &mut String, random: &mut Random, time: u64, price: u64, number: 
         "{{\"stream\":\"btcusdt@trade\",\"data\":{{\"e\":\"trade\",\"E\":{time},\"T\":{time},\"s\":\"BTCUSDT\","
     );
     put!(text, "\"t\":{},\"p\":\"{}.{}0\",", 5_000_000_000 + number, price / 100, price / 10 % 10);
-    put!(text, "\"q\":\"{}.{:03}\",\"X\":\"MARKET\",\"m\":{}}}}}", qty / 1_000, qty % 1_000, qty % 2 == 0);
+    put!(
+        text,
+        "\"q\":\"{}.{:03}\",\"X\":\"MARKET\",\"m\":{}}}}}",
+        qty / 1_000,
+        qty % 1_000,
+        qty.is_multiple_of(2)
+    );
 }
 
 #[cfg(test)]

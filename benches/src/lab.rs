@@ -138,8 +138,10 @@ impl SlotSink for LatencySink {
     }
 
     fn finish(&mut self) {
-        // There is room for one, and this is the only one.
-        drop(self.seen.take().map(|seen| self.results.try_send(seen)));
+        if let Some(seen) = self.seen.take() {
+            // There is room for one, and this is the only one.
+            let _ = self.results.try_send(seen);
+        }
     }
 }
 

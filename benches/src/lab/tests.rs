@@ -32,7 +32,7 @@ fn every_frame_behind_the_warm_up_is_measured_once_at_each_stage() {
     for [wait, service] in &found.stages {
         assert_eq!((wait.len(), service.len()), (found.response.len(), found.response.len()));
     }
-    assert!(found.service.len() > 0 && found.round_trip.len() > 0, "the taker has traded");
+    assert!(!found.service.is_empty() && !found.round_trip.is_empty(), "the taker has traded");
 }
 
 #[test]
@@ -41,14 +41,12 @@ fn an_open_loop_counts_from_the_intended_time_and_a_closed_one_hides_the_wait() 
     // Ten times what the pipeline can do: the queue grows for as long as the load lasts.
     let open = round(&setup(Load::Rate(1_000_000_000), 20_000), &clock, NoJournal).unwrap();
     let closed = round(&setup(Load::Closed(1_000_000_000), 20_000), &clock, NoJournal).unwrap();
-    // The last frame was meant to be done 20 µs after the first, and waited for all others.
-    let (worst, length) = (open.response.max(), open.elapsed_ns);
-    assert!(
-        worst as f64 > 0.8 * length as f64,
-        "the last frame waited for nearly the whole run: {worst} of {length}"
-    );
-    let sum = closed.response.mean() * closed.response.len() as f64;
-    assert!(sum <= 1.01 * closed.elapsed_ns as f64, "one at a time: the latencies fit into the run");
+    let sum = |round: &Round| round.response.mean() * round.response.len() as f64;
+    // All were meant to be there at the very begin, so their waits overlap; half of the run in the mean, without a stall anywhere.
+    assert!(sum(&open) > 100.0 * open.elapsed_ns as f64, "{} {}", sum(&open), open.elapsed_ns);
+    // One at a time: the latencies fit into the run, but for the last one, which ends behind it.
+    let but_one = sum(&closed) - closed.response.max() as f64;
+    assert!(but_one <= 1.01 * closed.elapsed_ns as f64, "{but_one} {}", closed.elapsed_ns);
 }
 
 #[test]
