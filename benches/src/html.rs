@@ -4,7 +4,7 @@ mod plot;
 mod style;
 
 use crate::artefact::Artefact;
-use crate::compare::{Comparison, Verdict, compare};
+use crate::compare::{Change, Comparison, Verdict, compare};
 use crate::measure::{Metric, Role};
 use plot::{Axis, Bar, Line, Plot, Scale, bars};
 use std::fmt::Write;
@@ -201,7 +201,12 @@ fn table(page: &mut String, run: &Artefact) {
         put!(page, "<td>{}</td>", thousands(metric.total.samples));
         match run.ratios.iter().find(|ratio| ratio.subject == metric.name) {
             Some(ratio) => {
-                put!(page, "<td class=\"ratio\">×{:.2} {}</td></tr>\n", ratio.ratio, escape(&ratio.control))
+                put!(
+                    page,
+                    "<td class=\"ratio\"><strong>×{:.2}</strong> {}</td></tr>\n",
+                    ratio.ratio,
+                    escape(&ratio.control)
+                )
             }
             None => page.push_str("<td></td></tr>\n"),
         }
@@ -240,27 +245,41 @@ fn comparison(page: &mut String, run: &Artefact, before: &Artefact) {
     }
 }
 
+/// One row a metric: what was and is its median (or mean), and the change of each quantity with its noise.
 fn changes(page: &mut String, found: &Comparison) {
-    page.push_str("<div class=\"scroll\"><table><thead><tr><th></th><th>quantity</th><th>before</th><th>now</th><th>change</th><th>noise</th><th></th></tr></thead><tbody>\n");
-    for change in found.changes.iter().filter(|change| change.role != Role::Floor) {
-        let class = match change.verdict {
-            Verdict::Faster => "faster",
-            Verdict::Slower => "slower",
-            Verdict::WithinNoise | Verdict::NoiseUnknown => "noise",
-        };
+    page.push_str("<div class=\"scroll\"><table><thead><tr><th>ns</th><th>before</th><th>now</th><th>p50 or mean</th><th>p90</th><th>p99</th><th>p99.9</th></tr></thead><tbody>\n");
+    let mut changes = found.changes.iter().filter(|change| change.role != Role::Floor).peekable();
+    while let Some(first) = changes.next() {
         put!(
             page,
-            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{:+.1} %</td><td>{}</td><td class=\"{class}\">{}</td></tr>\n",
-            escape(&change.metric),
-            change.quantity,
-            figure(change.a_ns),
-            figure(change.b_ns),
-            change.change_percent,
-            change.noise_percent.map_or_else(|| "?".to_owned(), |noise| format!("±{noise:.1} %")),
-            change.verdict.text()
+            "<tr><td>{}</td><td>{}</td><td>{}</td>",
+            escape(&first.metric),
+            figure(first.a_ns),
+            figure(first.b_ns)
         );
+        change(page, first);
+        while let Some(next) = changes.next_if(|next| next.metric == first.metric) {
+            change(page, next);
+        }
+        page.push_str("</tr>\n");
     }
-    page.push_str("</tbody></table></div>\n<p class=\"note\">Noise: half of the span between the lowest and the highest round, of the run in which it is wider.</p>\n");
+    page.push_str("</tbody></table></div>\n<p class=\"note\">Behind ±: the noise, half of the span between the lowest and the highest round, of the run in which it is wider. Grey changes lie within it.</p>\n");
+}
+
+fn change(page: &mut String, change: &Change) {
+    let class = match change.verdict {
+        Verdict::Faster => "faster",
+        Verdict::Slower => "slower",
+        Verdict::WithinNoise | Verdict::NoiseUnknown => "noise",
+    };
+    let noise = change.noise_percent.map_or_else(|| "?".to_owned(), |noise| format!("{noise:.1}"));
+    put!(
+        page,
+        "<td class=\"{class}\" title=\"{} {}\">{:+.1} % <small>±{noise}</small></td>",
+        change.quantity,
+        change.verdict.text(),
+        change.change_percent
+    );
 }
 
 fn details(page: &mut String, run: &Artefact) {

@@ -47,7 +47,7 @@ pub struct Stage {
 }
 
 /// Frames that the market has behind its opening: the same for every count, so that only the loop differs.
-const MARKET: usize = 110_000;
+const MARKET: usize = 50_000;
 
 /// Instructions that are added to a stage on purpose: the control that must fail.
 struct Plant {

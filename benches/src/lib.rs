@@ -22,6 +22,7 @@ pub mod parts;
 pub mod driver;
 pub mod lab;
 pub mod straight;
+mod plain_book;
 pub mod measure;
 pub mod bench;
 pub mod floor;

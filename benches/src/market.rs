@@ -4,6 +4,9 @@ use crate::error::LabError;
 use spinward_engine::words::Nanos;
 use spinward_gateways::synthetic::{SyntheticConfig, SyntheticFeed};
 
+/// Messages between full books and the first that is measured: before them the taker finds no imbalance to trade on.
+pub const SETTLING: usize = 90_000;
+
 /// A market in memory.
 pub struct Market {
     /// Midnight of its day.
@@ -17,13 +20,13 @@ pub struct Market {
 }
 
 impl Market {
-    /// Generates `count` messages behind the opening of the books.
+    /// Generates `count` messages behind the opening: until the books are full, and [`SETTLING`] messages more.
     ///
     /// # Errors
     /// What the generator says of its settings.
     pub fn generate(config: &SyntheticConfig, count: usize) -> Result<Self, LabError> {
         let mut feed = SyntheticFeed::new(config).map_err(LabError::failed)?;
-        let opening = config.live_orders + config.symbols * 4;
+        let opening = config.live_orders + config.symbols * 4 + SETTLING;
         let mut market = Self {
             midnight: config.midnight,
             bytes: Vec::new(),

@@ -10,6 +10,8 @@ mod sweep;
 mod throughput;
 mod tick_to_order;
 
+#[cfg(test)]
+pub(crate) use book::decoded;
 pub use sweep::{CurvePoint, KNEE_FALLS_BEHIND, KNEE_MEDIAN_GROWS, Knee, knee};
 
 use crate::bench::Bench;

@@ -9,7 +9,7 @@ pub(super) const STYLE: &str = "
 }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif; }
-main { max-width: 980px; margin: 0 auto; padding: 32px 20px 64px; }
+main { max-width: 1060px; margin: 0 auto; padding: 32px 20px 64px; }
 h1 { font-size: 26px; margin: 0 0 4px; letter-spacing: -0.01em; }
 h2 { font-size: 20px; margin: 0 0 2px; }
 h3 { font-size: 16px; margin: 24px 0 6px; }
@@ -35,7 +35,8 @@ table { border-collapse: collapse; width: 100%; font-size: 13px; font-variant-nu
 th, td { padding: 4px 8px; text-align: right; border-bottom: 1px solid var(--rule); white-space: nowrap; }
 th { color: var(--soft); font-weight: 500; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
-td.ratio { text-align: left; color: var(--soft); }
+td.ratio { text-align: left; color: var(--soft); white-space: normal; min-width: 190px; font-size: 12px; } td.ratio strong { color: var(--ink); font-size: 13px; }
+td:first-child { white-space: normal; min-width: 190px; } small { color: var(--soft); font-weight: 400; }
 tr.control td, tr.floor td { color: var(--soft); }
 td.faster { color: var(--good); } td.slower { color: var(--bad); font-weight: 600; } td.noise { color: var(--soft); }
 details { margin-top: 14px; font-size: 13px; } summary { cursor: pointer; color: var(--soft); }

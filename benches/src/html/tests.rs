@@ -25,7 +25,7 @@ fn the_last_run_of_a_suite_is_compared_with_the_earlier_ones() {
     let page = page(&[artefact(400), other, artefact(480)]);
     assert_eq!(page.matches("<section").count(), 2);
     assert_eq!(page.matches("<h3>Since").count(), 1);
-    assert!(page.contains("class=\"slower\">SLOWER"));
+    assert!(page.contains("<td class=\"slower\" title=\"p50 SLOWER\">+"));
     let mut config = artefact(400);
     config.config.insert("market".to_owned(), "full".to_owned());
     assert!(

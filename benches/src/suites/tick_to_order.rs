@@ -67,6 +67,10 @@ fn series(
             Some(cores) if topology.cores.len() > 1 => bench.labelled(cores, measure)?,
             Some(_) | None => (measure()?, "one core"),
         };
+        if found.service.is_empty() {
+            let what = "no order came of the frames that were measured: give more --seconds";
+            return Err(LabError::Usage(what.to_owned()));
+        }
         let service = format!("{title}: frame taken → order");
         if is_split {
             let service = format!("{service} [{label}]");
