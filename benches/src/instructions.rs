@@ -56,6 +56,8 @@ struct Plant {
 }
 
 impl Probe for Plant {
+    const LOOKS_AT_RISK: bool = false;
+
     #[inline]
     fn begin(&mut self, stage: usize) {
         if self.stage == Some(stage) {

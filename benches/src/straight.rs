@@ -45,6 +45,9 @@ pub struct RiskInput<'a> {
 
 /// Looks on between two stages.
 pub trait Probe {
+    /// Whether it looks at what risk says; if not, nothing is done for it.
+    const LOOKS_AT_RISK: bool;
+
     /// The stage with this index (0 normalizer, 1 book, 2 strategies, 3 risk) begins now.
     fn begin(&mut self, stage: usize) {
         let _ = stage;
@@ -62,7 +65,16 @@ pub trait Probe {
 /// Looks at nothing.
 pub struct NoProbe;
 
-impl Probe for NoProbe {}
+impl Probe for NoProbe {
+    const LOOKS_AT_RISK: bool = false;
+}
+
+/// The record of an event without one.
+static NONE: Payload = [0; 12];
+
+fn looks<P: Probe>(_: &P) -> bool {
+    P::LOOKS_AT_RISK
+}
 
 /// The stages and what lies between them.
 pub struct Straight {
@@ -159,8 +171,7 @@ impl Straight {
         let mut payloads = batch.payloads().iter();
         for event in batch.events() {
             self.events += 1;
-            let none = [0; 12];
-            let payload = if has_payload(event.kind()) { payloads.next() } else { None }.unwrap_or(&none);
+            let payload = if has_payload(event.kind()) { payloads.next() } else { None }.unwrap_or(&NONE);
             if upto >= Upto::Book {
                 probe.begin(1);
                 self.parts.book.on_event(event, &mut self.view);
@@ -182,10 +193,12 @@ impl Straight {
                     &mut self.verdicts,
                     &mut self.sent,
                 );
-                let has_order = self.verdicts.verdicts().iter().any(|verdict| verdict.is_approved());
-                probe.end(has_order);
-                let input = RiskInput { event, payload, view: self.view.view(), intents: &self.intents };
-                probe.risk(&input, &self.verdicts);
+                if looks(probe) {
+                    let has_order = self.verdicts.verdicts().iter().any(|verdict| verdict.is_approved());
+                    probe.end(has_order);
+                    let input = RiskInput { event, payload, view: self.view.view(), intents: &self.intents };
+                    probe.risk(&input, &self.verdicts);
+                }
                 for outbound in self.sent.drain(..) {
                     self.exec += 1;
                     self.orders += u64::from(matches!(outbound, Outbound::Order(_)));

@@ -58,6 +58,8 @@ struct Both<'a> {
 }
 
 impl Probe for Both<'_> {
+    const LOOKS_AT_RISK: bool = true;
+
     fn risk(&mut self, input: &RiskInput<'_>, verdicts: &VerdictBatch) {
         let [mine, naive] = &mut self.verdicts;
         let RiskInput { event, payload, view, intents } = *input;

@@ -91,6 +91,8 @@ struct Stamps<'a> {
 }
 
 impl Probe for Stamps<'_> {
+    const LOOKS_AT_RISK: bool = true;
+
     #[inline]
     fn begin(&mut self, stage: usize) {
         let now = self.clock.ticks();
