@@ -222,7 +222,7 @@ impl Sheet {
         self.ends.push(now);
     }
 
-    /// The metrics, in the order in which they were first measured.
+    /// The metrics, in the order in which they were first measured; those that differ only in their label `[near]`, `[far]` stand together.
     pub fn metrics(&self) -> Vec<Metric> {
         let metric = |row: &Row| {
             let samples: u64 = row.rounds.iter().map(|round| round.samples).sum();
@@ -243,7 +243,11 @@ impl Sheet {
                 distribution: row.total.as_ref().map(distribution).unwrap_or_default(),
             }
         };
-        self.rows.iter().map(metric).collect()
+        let mut metrics: Vec<Metric> = self.rows.iter().map(metric).collect();
+        // What differs only in where the cores lay stands together.
+        let place = |name: &str| self.rows.iter().position(|row| unlabelled(&row.name) == unlabelled(name));
+        metrics.sort_by_cached_key(|metric| (place(&metric.name), metric.name.clone()));
+        metrics
     }
 
     /// Writes the interval log: one interval a round, tagged with the metric's name. Returns how many lines it has.
@@ -265,6 +269,11 @@ impl Sheet {
         }
         Ok(log.lines())
     }
+}
+
+/// The name without where the cores lay.
+fn unlabelled(name: &str) -> &str {
+    name.split_once(" [").map_or(name, |(name, _)| name)
 }
 
 /// To picoseconds: what is finer is noise, and unreadable.

@@ -91,3 +91,13 @@ fn the_interval_log_has_one_interval_a_round_tagged_with_the_metric() {
     assert_eq!(text.matches("Tag=ring_hop_[near],").count(), 2, "{text}");
     assert!(!text.contains("Tag=flat"));
 }
+
+#[test]
+fn what_differs_only_in_its_label_stands_together() {
+    let mut sheet = Sheet::default();
+    for name in ["hop [near]", "flat", "hop [far]"] {
+        sheet.mean(name, Role::Subject, None, 1, 1);
+    }
+    let names: Vec<String> = sheet.metrics().into_iter().map(|metric| metric.name).collect();
+    assert_eq!(names, ["hop [far]", "hop [near]", "flat"]);
+}

@@ -31,14 +31,15 @@ struct Bare {
 const _: () = assert!(size_of::<Bare>() == 64);
 
 /// What a consumer found.
+#[derive(PartialEq, Eq)]
 enum Got {
-    /// An event with this stamp.
-    One(u64),
-    Nothing,
+    /// Events, or none yet.
+    Some,
+    /// There will be none any more.
     Shutdown,
 }
 
-/// Both ends of a ring: puts a stamp in (false if it is full), takes one out.
+/// Both ends of a ring: puts a stamp in (false if it is full); hands the stamps that are there to `seen`.
 struct Ends<P, C>(P, C);
 
 /// Runs the suite.
@@ -94,26 +95,42 @@ pub(crate) fn bare_hop(
     paced(clock, cores, rate, count, bare())
 }
 
-fn bare() -> Ends<impl FnMut(u64) -> bool + Send, impl FnMut() -> Got + Send> {
+/// Takes all that is there at once, as the crate's documentation does.
+fn bare() -> Ends<impl FnMut(u64) -> bool + Send, impl FnMut(&mut dyn FnMut(u64)) -> Got + Send> {
     let factory = || Bare { stamp: 0, _rest: [0; 7] };
     let (mut poller, builder) = build_single_producer(BARE_SLOTS, factory, BusySpin).new_event_poller();
     let mut producer = builder.build();
     Ends(
         move |stamp| producer.try_publish(|event| event.stamp = stamp).is_ok(),
-        move || take(&mut poller, |event: &Bare| event.stamp),
+        move |seen: &mut dyn FnMut(u64)| match poller.poll() {
+            Ok(mut events) => {
+                for event in &mut events {
+                    seen(event.stamp);
+                }
+                Got::Some
+            }
+            Err(Polling::NoEvents) => Got::Some,
+            Err(Polling::Shutdown) => Got::Shutdown,
+        },
     )
 }
 
-fn take<E>(poller: &mut EventPoller<E, SingleProducerBarrier>, stamp: impl FnOnce(&E) -> u64) -> Got {
+/// Takes one frame, as the pipeline does.
+fn take(poller: &mut EventPoller<Frame, SingleProducerBarrier>, seen: &mut dyn FnMut(u64)) -> Got {
     match poller.take(1) {
-        Ok(mut guard) => (&mut guard).next().map_or(Got::Nothing, |event| Got::One(stamp(event))),
-        Err(Polling::NoEvents) => Got::Nothing,
+        Ok(mut frames) => {
+            for frame in &mut frames {
+                seen(frame.header.stamp);
+            }
+            Got::Some
+        }
+        Err(Polling::NoEvents) => Got::Some,
         Err(Polling::Shutdown) => Got::Shutdown,
     }
 }
 
 /// The ingress ring's shape: frames, and two readers that the producer waits for.
-fn frames() -> Ends<impl FnMut(u64) -> bool + Send, impl FnMut() -> Got + Send> {
+fn frames() -> Ends<impl FnMut(u64) -> bool + Send, impl FnMut(&mut dyn FnMut(u64)) -> Got + Send> {
     let builder = build_single_producer(1_024, Frame::vacant, BusySpin);
     let (mut normalizer, builder) = builder.new_event_poller();
     let (mut journal, builder) = builder.new_event_poller();
@@ -129,35 +146,30 @@ fn frames() -> Ends<impl FnMut(u64) -> bool + Send, impl FnMut() -> Got + Send> 
             });
             put.is_ok()
         },
-        move || {
-            let got = take(&mut normalizer, |frame: &Frame| frame.header.stamp);
-            take(&mut journal, |frame: &Frame| frame.header.sequence);
+        move |seen: &mut dyn FnMut(u64)| {
+            let got = take(&mut normalizer, seen);
+            take(&mut journal, &mut |_| ());
             got
         },
     )
 }
 
 /// The event ring itself, with its lanes; the stages behind the first one only release.
-fn lanes() -> Ends<impl FnMut(u64) -> bool + Send, impl FnMut() -> Got + Send> {
+fn lanes() -> Ends<impl FnMut(u64) -> bool + Send, impl FnMut(&mut dyn FnMut(u64)) -> Got + Send> {
     let ring = event_ring(256, 1);
     let (mut producer, mut book, mut risk, mut tap) = (ring.producer, ring.book, ring.risk, ring.tap);
     let mut strategies = ring.strategies;
     let event = Event::default();
     Ends(
         move |stamp| producer.publish(&event, None, stamp, StageStamp::default()),
-        move || {
-            let mut stamp = 0;
-            let taken = book.take(|head, _| stamp = head.frame_stamp);
+        move |seen: &mut dyn FnMut(u64)| {
+            let taken = book.take(|head, _| seen(head.frame_stamp));
             for port in &mut strategies {
                 port.take(|_, _, _| ());
             }
             risk.take(|_, _, _, _| ());
             tap.take(|_, _, _, _| ());
-            match taken {
-                Taken::One => Got::One(stamp),
-                Taken::Empty => Got::Nothing,
-                Taken::Shutdown => Got::Shutdown,
-            }
+            if taken == Taken::Shutdown { Got::Shutdown } else { Got::Some }
         },
     )
 }
@@ -172,7 +184,7 @@ fn paced<P, C>(
 ) -> Result<Histogram<u64>, LabError>
 where
     P: FnMut(u64) -> bool + Send,
-    C: FnMut() -> Got + Send,
+    C: FnMut(&mut dyn FnMut(u64)) -> Got + Send,
 {
     let span = 1u64 << 32;
     let ticks_per_second = span * 1_000_000_000 / clock.nanos_between(0, span).max(1);
@@ -181,20 +193,16 @@ where
         let consumer = scope.spawn(move || -> Result<_, LabError> {
             pin(second);
             let mut times = histogram()?;
-            let mut seen = 0;
-            loop {
-                match take() {
-                    Got::One(stamp) => {
-                        let nanos = clock.nanos_between(stamp, clock.ticks());
-                        seen += 1;
-                        if seen > warm_up {
-                            times.saturating_record(nanos.max(1));
-                        }
-                    }
-                    Got::Nothing => {}
-                    Got::Shutdown => return Ok(times),
+            let mut count = 0;
+            let mut seen = |stamp| {
+                let nanos = clock.nanos_between(stamp, clock.ticks());
+                count += 1;
+                if count > warm_up {
+                    times.saturating_record(nanos.max(1));
                 }
-            }
+            };
+            while take(&mut seen) != Got::Shutdown {}
+            Ok(times)
         });
         scope.spawn(move || {
             pin(first);
@@ -219,16 +227,15 @@ fn flat_out<P, C>(
 ) -> Result<u64, LabError>
 where
     P: FnMut(u64) -> bool + Send,
-    C: FnMut() -> Got + Send,
+    C: FnMut(&mut dyn FnMut(u64)) -> Got + Send,
 {
     scope(|scope| {
         let consumer = scope.spawn(move || {
             pin(second);
-            loop {
-                if let Got::Shutdown = take() {
-                    return clock.ticks();
-                }
-            }
+            let mut sum = 0u64;
+            while take(&mut |stamp| sum = sum.wrapping_add(stamp)) != Got::Shutdown {}
+            std::hint::black_box(sum);
+            clock.ticks()
         });
         let producer = scope.spawn(move || {
             pin(first);

@@ -79,8 +79,10 @@ fn series(
             bench.sheet.latency(&service, Role::Subject, Some(&control), &found.service)?;
         }
         let response = format!("{title}: intended time → order");
-        bench.across(&response, Role::Subject, None, &found.response, label)?;
-        if topology.cores.len() > 1 {
+        if topology.cores.len() == 1 {
+            bench.sheet.latency(&response, Role::Subject, None, &found.response)?;
+        } else {
+            bench.across(&response, Role::Subject, None, &found.response, label)?;
             let there = format!("{title}: intended time → order on the sequencer's core");
             bench.across(&there, Role::Subject, None, &found.round_trip, label)?;
         }
