@@ -1,75 +1,71 @@
-//! Instructions per frame, stage by stage: `tools/setup/instructions` runs this under callgrind, which counts the same on every run.
+//! The program that `tools/setup/instructions` runs under callgrind, and with which it judges the counts.
 //!
-//! `instructions COUNT STAGE`: the stages up to STAGE (`none`, `normalizer`, `book`, `strategies`, `risk`) as straight calls over COUNT
-//! frames of the hot market, behind its opening.
-#![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
+//! ```text
+//! instructions stages                          the stages, one a line
+//! instructions run STAGE FRAMES [PLANTED FILE] frames through the stages; PLANTED gets 5 % more than FILE says
+//! instructions check FILE RUSTC < COUNTS       against the baseline; exit code 1 if a stage is off
+//! instructions update FILE RUSTC < COUNTS      stores a new baseline
+//! ```
+#![expect(clippy::print_stdout, reason = "a program for a script")]
 
-use spinward_benches::lab::{Market, stages};
-use spinward_engine::book::BookOutput;
-use spinward_engine::risk::{Outbound, VerdictBatch};
-use spinward_engine::strategy::IntentBatch;
-use spinward_engine::words::{Frame, FrameHeader, FrameKind};
+use spinward_benches::instructions::{Baseline, STAGES, check, run};
 use std::error::Error;
-use std::hint::black_box;
+use std::io::Read;
+use std::path::Path;
+use std::process::ExitCode;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let count: usize = words.first().and_then(|word| word.parse().ok()).unwrap_or(100_000);
-    let upto = match words.get(1).map_or("risk", String::as_str) {
-        "none" => 0,
-        "normalizer" => 1,
-        "book" => 2,
-        "strategies" => 3,
-        _ => 4,
-    };
-    // The same market for every count, so that only the loop differs.
-    let market = Market::generate(&Market::hot(7), 400_000)?;
-    let mut parts = stages(&market, 0)?;
-    let (mut view, mut intents, mut verdicts) =
-        (BookOutput::vacant(), [IntentBatch::new()], VerdictBatch::new());
-    let mut sent: Vec<Outbound> = Vec::with_capacity(1_024);
-    let mut frame = Frame::vacant();
-    let mut events = 0u64;
-    for index in 0..market.opening + count {
-        let Some((time, bytes)) = market.message(index) else { break };
-        frame.header = FrameHeader {
-            sequence: index as u64 + 1,
-            receive_time: time,
-            kind: FrameKind::Market as u8,
-            bytes: bytes.len() as u16, // an ITCH message has at most 50
-            ..FrameHeader::default()
-        };
-        if let Some(to) = frame.payload.get_mut(..bytes.len()) {
-            to.copy_from_slice(bytes);
-        }
-        if upto == 0 || !parts.normalizer.on_frame(black_box(&frame)) {
-            continue;
-        }
-        for event in parts.normalizer.batch().events() {
-            events += 1;
-            if upto >= 2 {
-                parts.book.on_event(event, &mut view);
-            }
-            if upto >= 3
-                && let ([batch], Some(runner)) = (&mut intents, parts.runners.first_mut())
-            {
-                runner.on_event(event, &[0; 12], view.view(), batch);
-            }
-            if upto >= 4 {
-                sent.clear();
-                parts.risk.on_event(
-                    event,
-                    &[0; 12],
-                    view.view(),
-                    0,
-                    intents.iter(),
-                    &mut verdicts,
-                    &mut sent,
-                );
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["stages"] => {
+            for stage in STAGES {
+                println!("{}", stage.name);
             }
         }
-        black_box((&view, &intents, &verdicts));
+        ["run", stage, frames] => println!("{} events", run(stage, frames.parse()?, None)?),
+        ["run", stage, frames, planted, file] => {
+            let turns = Baseline::read(Path::new(file))?.turns_of(planted, 5.0);
+            let turns = turns.ok_or("the planted stage has no baseline")?;
+            println!("{} events", run(stage, frames.parse()?, Some((planted, turns)))?);
+        }
+        ["check", file, rustc] => return judge(Path::new(file), rustc),
+        ["update", file, rustc] => {
+            let baseline = Baseline::from_counts(&counts()?, rustc)?;
+            std::fs::write(file, baseline.to_toml())?;
+            print!("{}", baseline.to_toml());
+        }
+        // `cargo bench` and `cargo test` start it without words.
+        _ => println!("run by tools/setup/instructions"),
     }
-    println!("{events} events");
-    Ok(())
+    Ok(ExitCode::SUCCESS)
+}
+
+fn counts() -> std::io::Result<String> {
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn judge(file: &Path, rustc: &str) -> Result<ExitCode, Box<dyn Error>> {
+    let stored = Baseline::read(file)?;
+    let found = Baseline::from_counts(&counts()?, rustc)?;
+    if stored.rustc != found.rustc {
+        println!("the baseline was counted with rustc {}, this is {}", stored.rustc, found.rustc);
+    }
+    println!("{:<12} {:>10} {:>10} {:>8}", "stage", "baseline", "now", "change");
+    let mut is_good = true;
+    for row in check(&stored, &found) {
+        let before = row.stored.map_or("none".to_owned(), |count| format!("{count:.2}"));
+        let mark = if row.is_good { "" } else { "  OFF" };
+        println!("{:<12} {before:>10} {:>10.2} {:>+7.2}%{mark}", row.stage, row.found, row.percent);
+        is_good &= row.is_good;
+    }
+    if !is_good {
+        println!(
+            "instructions off by more than {} %: mend the regression, or store what is meant to be with `tools/setup/instructions --update`",
+            stored.tolerance_percent
+        );
+    }
+    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

@@ -1,6 +1,7 @@
 //! A journal for a round: the real writer in a temporary folder.
 
-use spinward_recorder::{JournalConfig, JournalError, JournalSink, JournalWriter, Preparer};
+use crate::error::LabError;
+use spinward_recorder::{JournalConfig, JournalSink, JournalWriter, Preparer};
 use std::path::PathBuf;
 use std::sync::mpsc::sync_channel;
 
@@ -8,29 +9,43 @@ use std::sync::mpsc::sync_channel;
 pub struct Journal {
     folder: PathBuf,
     preparer: Preparer,
+    segment_bytes: u64,
 }
 
 impl Journal {
-    /// A new folder below the system's temporary folder.
+    /// A new folder below the system's temporary folder, with one segment that holds `frames` frames.
     ///
     /// # Errors
-    /// [`JournalError`] if the preparer's thread cannot start.
-    pub fn new(name: &str) -> Result<Self, JournalError> {
+    /// The preparer's thread cannot start.
+    pub fn new(name: &str, frames: usize) -> Result<Self, LabError> {
+        let name = name.replace(' ', "-");
         let folder = std::env::temp_dir().join(format!("spinward-bench-{}-{name}", std::process::id()));
-        Ok(Self { folder, preparer: Preparer::start()? })
+        // A record has at most 128 bytes, and a traded frame brings some reports with it.
+        let segment_bytes = (frames as u64 * 160).next_power_of_two().max(16 << 20);
+        Ok(Self { folder, preparer: Preparer::start().map_err(LabError::failed)?, segment_bytes })
+    }
+
+    /// The writer.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn writer(&self) -> Result<JournalWriter, LabError> {
+        let config = JournalConfig {
+            segment_bytes: self.segment_bytes,
+            segments_ahead: 1,
+            ..JournalConfig::default()
+        };
+        JournalWriter::create(&self.folder, &config, &self.preparer).map_err(LabError::failed)
     }
 
     /// The sink for a pipeline.
     ///
     /// # Errors
-    /// [`JournalError`] if the folder cannot be written.
-    pub fn sink(&self) -> Result<JournalSink, JournalError> {
-        let config =
-            JournalConfig { segment_bytes: 512 << 20, segments_ahead: 1, ..JournalConfig::default() };
-        let writer = JournalWriter::create(&self.folder, &config, &self.preparer)?;
+    /// The folder cannot be written.
+    pub fn sink(&self) -> Result<JournalSink, LabError> {
         // The writer is dropped with the channel: the files are thrown away anyway.
         let (ended, _) = sync_channel(1);
-        Ok(JournalSink::new(writer, ended))
+        Ok(JournalSink::new(self.writer()?, ended))
     }
 }
 

@@ -77,6 +77,16 @@ impl LatencyHistograms {
         }
     }
 
+    /// Adds the samples of a whole histogram, in nanoseconds, held within the range. A stage that is not there is ignored.
+    pub fn add(&mut self, stage: usize, samples: &Histogram<u64>) {
+        if let Some(stage) = self.stages.get_mut(stage) {
+            for bucket in samples.iter_recorded() {
+                let nanos = bucket.value_iterated_to().clamp(LATENCY_NS_MIN, LATENCY_NS_MAX);
+                stage.interval.saturating_record_n(nanos, bucket.count_at_value());
+            }
+        }
+    }
+
     /// Names of the stages, by index.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.stages.iter().map(|stage| stage.name.as_str())

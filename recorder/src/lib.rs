@@ -25,6 +25,7 @@ mod interference;
 mod tap;
 mod replay;
 mod manifest;
+mod fingerprint;
 mod session;
 
 pub use appender::{AppendCounters, Finished, Identity};
@@ -33,6 +34,7 @@ pub use digests::{
     Checkpoint, Comparison, DigestSnapshot, DigestValue, Divergence, Stage, StageDigests, compare,
 };
 pub use error::{AppendError, JournalError};
+pub use fingerprint::Fingerprint;
 pub use follow::{Followed, JournalFollower};
 pub use format::{
     FORMAT_VERSION, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, RECORD_PAYLOAD_BYTES_MAX, SEGMENT_BYTES_MAX,

@@ -64,6 +64,7 @@ impl App {
             Command::Config(command) => cli::config::run(&self.registry, &command),
             Command::Control(args) => cli::control::run(&args),
             Command::Doctor(args) => cli::doctor::run(&args),
+            Command::Bench(command) => cli::bench::run(&command),
         };
         match outcome {
             Ok(code) => code,

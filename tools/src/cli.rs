@@ -1,5 +1,6 @@
 //! The command line. `--help` of each command is its reference.
 
+pub(crate) mod bench;
 pub(crate) mod book;
 pub(crate) mod config;
 pub(crate) mod control;
@@ -51,6 +52,9 @@ pub(crate) enum Command {
     ///
     /// Changes nothing. Exit codes: 0 no critical check failed, 1 one did, 2 bad usage or configuration.
     Doctor(doctor::DoctorArgs),
+    /// Measure: suites beside their controls, sweeps over rates, comparisons and reports of runs.
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
 }
 
 #[derive(Args, Debug, Default)]

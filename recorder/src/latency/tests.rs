@@ -129,3 +129,15 @@ fn a_log_is_never_overwritten() {
     assert!(error.to_string().contains("stages.hlog"), "{error}");
     assert!(std::fs::read_to_string(&path).unwrap().contains("first"));
 }
+
+#[test]
+fn a_histogram_recorded_elsewhere_is_taken_whole() {
+    let mut elsewhere = Histogram::<u64>::new_with_bounds(1, 10_000_000_000, 3).unwrap();
+    elsewhere.record_n(500, 7).unwrap();
+    elsewhere.record_n(123_456, 2).unwrap();
+    let mut histograms = LatencyHistograms::new(["a"]).unwrap();
+    histograms.add(0, &elsewhere);
+    histograms.add(1, &elsewhere);
+    let total = histograms.total(0).unwrap();
+    assert_eq!((total.len(), total.count_at(500), total.count_at(123_456)), (9, 7, 2));
+}

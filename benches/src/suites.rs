@@ -1,0 +1,117 @@
+//! The suites, and [`run`], which measures one with the laboratory's floor beside it.
+
+mod book;
+mod codecs;
+mod journal;
+pub(crate) mod ring;
+mod risk;
+mod stages;
+mod sweep;
+mod throughput;
+mod tick_to_order;
+
+#[cfg(test)]
+pub(crate) use book::decoded;
+pub use sweep::{CurvePoint, KNEE_FALLS_BEHIND, KNEE_MEDIAN_GROWS, Knee, knee};
+
+use crate::bench::Bench;
+use crate::error::LabError;
+use std::fmt;
+use std::str::FromStr;
+
+/// What can be measured.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Suite {
+    /// One hop from core to core.
+    Ring,
+    /// Each stage of the pipeline.
+    Stages,
+    /// Frame to order, in each topology.
+    TickToOrder,
+    /// The pipeline as fast as it goes.
+    Throughput,
+    /// One record into the journal.
+    Journal,
+    /// One event into the books.
+    Book,
+    /// One message through a decoder.
+    Codecs,
+    /// One event through risk.
+    Risk,
+    /// Latency over rates.
+    Sweep,
+}
+
+impl Suite {
+    /// All of them.
+    pub const EVERY: [Suite; 9] = [
+        Suite::Ring,
+        Suite::Stages,
+        Suite::TickToOrder,
+        Suite::Throughput,
+        Suite::Journal,
+        Suite::Book,
+        Suite::Codecs,
+        Suite::Risk,
+        Suite::Sweep,
+    ];
+
+    /// Its name on the command line and in artefacts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Suite::Ring => "ring",
+            Suite::Stages => "stages",
+            Suite::TickToOrder => "tick-to-order",
+            Suite::Throughput => "throughput",
+            Suite::Journal => "journal",
+            Suite::Book => "book",
+            Suite::Codecs => "codecs",
+            Suite::Risk => "risk",
+            Suite::Sweep => "sweep",
+        }
+    }
+}
+
+impl fmt::Display for Suite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Suite {
+    type Err = LabError;
+    fn from_str(text: &str) -> Result<Self, LabError> {
+        Self::EVERY.into_iter().find(|suite| suite.name() == text).ok_or_else(|| {
+            let names: Vec<&str> = Self::EVERY.into_iter().map(Suite::name).collect();
+            LabError::Usage(format!("no suite {text:?}: there are {}", names.join(", ")))
+        })
+    }
+}
+
+/// What [`run`] leaves besides the sheet.
+#[derive(Debug, Default)]
+pub struct Extra {
+    /// Of a sweep: the latency at each rate.
+    pub curve: Vec<CurvePoint>,
+}
+
+/// Measures the floor, then the suite; `rates` are those of a sweep.
+///
+/// # Errors
+/// A part refuses its settings or a thread failed.
+pub fn run(suite: Suite, bench: &mut Bench<'_>, rates: &[u64]) -> Result<Extra, LabError> {
+    let mut extra = Extra::default();
+    match suite {
+        Suite::Ring => ring::run(bench)?,
+        Suite::Stages => stages::run(bench)?,
+        Suite::TickToOrder => tick_to_order::run(bench)?,
+        Suite::Throughput => throughput::run(bench)?,
+        Suite::Journal => journal::run(bench)?,
+        Suite::Book => book::run(bench)?,
+        Suite::Codecs => codecs::run(bench)?,
+        Suite::Risk => risk::run(bench)?,
+        Suite::Sweep => extra.curve = sweep::run(bench, rates)?,
+    }
+    crate::floor::measure(bench)?;
+    Ok(extra)
+}

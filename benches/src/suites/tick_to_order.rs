@@ -1,0 +1,140 @@
+//! Frame to order under open-loop load, in every topology that this host can carry. Control: the same stages as straight calls on one thread.
+
+use super::stages::{TRADED, describe, straight};
+use crate::bench::{Bench, on_core};
+use crate::error::LabError;
+use crate::lab::{Market, Setup, Watch, round};
+use crate::measure::Role;
+use crate::session::Journal;
+use spinward_engine::pipeline::{CoreSpec, IdleStrategy, Role as Agent, StampMode, Topology};
+use std::sync::Arc;
+
+/// Runs the suite.
+///
+/// # Errors
+/// A part refuses its settings or a thread failed.
+pub(super) fn run(bench: &mut Bench<'_>) -> Result<(), LabError> {
+    let load = bench.plan.load();
+    let frames = bench.plan.frames();
+    let warm_up = frames / 10;
+    describe(bench, &load, warm_up);
+    bench.configure("market", "hot: 50 symbols, 20000 orders; full: 8000 symbols, 467000 orders; seed 7");
+    bench.configure("journal", "on");
+    let hot = Arc::new(Market::generate(&Market::hot(7), frames)?);
+    for topology in carried(bench) {
+        series(bench, "hot", &hot, &topology, warm_up)?;
+    }
+    if bench.two_cores().is_some() {
+        let full = Arc::new(Market::generate(&Market::full(7), frames)?);
+        let fused = Topology::fused(&bench.plan.host.preferred(), 1, IdleStrategy::Spin);
+        series(bench, "full", &full, &fused, warm_up)?;
+    }
+    Ok(())
+}
+
+/// One topology over one market: all rounds.
+fn series(
+    bench: &mut Bench<'_>,
+    name: &str,
+    market: &Arc<Market>,
+    topology: &Topology,
+    warm_up: usize,
+) -> Result<(), LabError> {
+    let setup = Setup {
+        market: Arc::clone(market),
+        load: bench.plan.load(),
+        stamps: StampMode::All,
+        stamps_entry: false,
+        traded: TRADED,
+        burst: 1,
+        warm_up,
+        watch: Watch::Orders,
+        topology: topology.clone(),
+        host: bench.plan.host.clone(),
+    };
+    let clock = bench.clock.clone();
+    let title = format!("{name}, {}", topology.name);
+    let control = format!("{name}, straight calls");
+    // Where the service spans cores, and where only the way to and from the stages does.
+    let is_split = topology.name != "fused" && topology.cores.len() > 1;
+    for index in 0..bench.plan.rounds {
+        bench.say(&format!("{title}, round {} of {}", index + 1, bench.plan.rounds));
+        let measure = || {
+            let journal = Journal::new(&format!("{}-{name}-{index}", topology.name), market.count())?;
+            round(&setup, &clock, journal.sink()?)
+        };
+        let (found, label) = match bench.two_cores() {
+            Some(cores) if topology.cores.len() > 1 => bench.labelled(cores, measure)?,
+            Some(_) | None => (measure()?, "one core"),
+        };
+        if found.service.is_empty() {
+            let what = "no order came of the frames that were measured: give more --seconds";
+            return Err(LabError::Usage(what.to_owned()));
+        }
+        let service = format!("{title}: frame taken → order");
+        if is_split {
+            let service = format!("{service} [{label}]");
+            bench.sheet.latency(&service, Role::Subject, Some(&control), &found.service)?;
+        } else {
+            bench.sheet.latency(&service, Role::Subject, Some(&control), &found.service)?;
+        }
+        let response = format!("{title}: intended time → order");
+        if topology.cores.len() == 1 {
+            bench.sheet.latency(&response, Role::Subject, None, &found.response)?;
+        } else {
+            bench.across(&response, Role::Subject, None, &found.response, label)?;
+            let there = format!("{title}: intended time → order on the sequencer's core");
+            bench.across(&there, Role::Subject, None, &found.round_trip, label)?;
+        }
+        if topology.name == "fused" {
+            let times = on_core(bench.core(), || straight(market, &clock, warm_up))??;
+            bench.sheet.latency(&control, Role::Control, None, &times.orders)?;
+        }
+        bench.end_round();
+    }
+    Ok(())
+}
+
+/// The topologies that this host has cores for; the others are named as left out.
+fn carried(bench: &mut Bench<'_>) -> Vec<Topology> {
+    let cores = bench.plan.host.preferred();
+    let spin = IdleStrategy::Spin;
+    let one = cores.first().copied().into_iter().collect::<Vec<_>>();
+    let mut wanted = vec![Topology::fused(&cores, 1, spin), paired(&cores), Topology::split(&cores, 1, spin)];
+    if cores.len() > 1 {
+        let mut alone = Topology::fused(&one, 1, spin);
+        alone.name = "one core".to_owned();
+        wanted.push(alone);
+    }
+    let host = bench.plan.host.clone();
+    wanted.retain(|topology| match topology.check(&host) {
+        Ok(()) => true,
+        Err(_) => {
+            let threads = topology.cores.len();
+            bench.skip(format!(
+                "tick-to-order, topology {}: it spins on {threads} cores and this host has {}",
+                topology.name,
+                cores.len()
+            ));
+            false
+        }
+    });
+    wanted
+}
+
+/// Split in two, for hosts with two cores: decoding beside the sequencer, the rest on the other core.
+fn paired(cores: &[usize]) -> Topology {
+    let spec = |index: usize, roles: &[Agent]| CoreSpec {
+        // A core that is not there is refused by the check.
+        core: Some(cores.get(index).copied().unwrap_or(usize::MAX)),
+        idle: IdleStrategy::Spin,
+        roles: roles.to_vec(),
+    };
+    Topology {
+        name: "paired".to_owned(),
+        cores: vec![
+            spec(0, &[Agent::Sequencer, Agent::Normalizer, Agent::Journal]),
+            spec(1, &[Agent::Book, Agent::Strategies(0), Agent::Risk, Agent::Tap]),
+        ],
+    }
+}
