@@ -247,7 +247,7 @@ impl BookPort {
     ) -> Taken {
         match self.poller.take(most.min(BATCH_MAX) as u64) {
             Ok(mut guard) => {
-                let mut slots = (&mut guard).into_iter();
+                let mut slots = &mut guard;
                 let Some(first) = slots.next() else { return Taken::Empty };
                 let (mut batch, mut count) = ([first; BATCH_MAX], 1);
                 for (to, slot) in batch.iter_mut().skip(1).zip(slots) {
