@@ -61,19 +61,16 @@ fn suite(page: &mut String, run: &Artefact, earlier: &[&Artefact]) {
         put!(page, "<p class=\"skipped\">Left out: {}</p>\n", escape(skipped));
     }
     curve(page, run);
-    let of = |roles: &[Role]| -> Vec<&Metric> {
-        let of_role = |metric: &&Metric| roles.contains(&metric.role) && !metric.distribution.is_empty();
-        run.metrics.iter().filter(of_role).collect()
-    };
-    let mut metrics = of(&[Role::Subject, Role::Control]);
     if run.curve.is_empty() {
-        metrics.truncate(LINES_MAX - 1);
+        let mut metrics = telling(run);
         metrics.extend(run.metrics.iter().filter(|metric| metric.name == crate::floor::HICCUP));
         percentiles(page, "Latency by percentile", &metrics);
     } else {
         // Of a sweep every second rate is enough to see the tail come up.
-        let step = metrics.len().div_ceil(LINES_MAX).max(1);
-        let some: Vec<&Metric> = metrics.into_iter().step_by(step).collect();
+        let of_rate = |metric: &&Metric| metric.role == Role::Subject && metric.has_percentiles();
+        let rates: Vec<&Metric> = run.metrics.iter().filter(of_rate).collect();
+        let step = rates.len().div_ceil(LINES_MAX).max(1);
+        let some: Vec<&Metric> = rates.into_iter().step_by(step).collect();
         percentiles(page, "Latency by percentile, at some of the rates", &some);
     }
     stages(page, run);
@@ -83,6 +80,36 @@ fn suite(page: &mut String, run: &Artefact, earlier: &[&Artefact]) {
     }
     details(page, run);
     page.push_str("</section>\n");
+}
+
+/// The lines of the percentile plot, most telling first: what has a control, the controls, the rest. Of what was measured with the cores near and far
+/// only one is shown, that with more samples: the table has the others.
+fn telling(run: &Artefact) -> Vec<&Metric> {
+    let label = |metric: &Metric| metric.name.split_once(" [").map(|(_, label)| label.to_owned());
+    let mut samples: Vec<(String, u64)> = Vec::new();
+    for metric in run.metrics.iter().filter(|metric| metric.role != Role::Floor) {
+        let Some(label) = label(metric) else { continue };
+        match samples.iter_mut().find(|(known, _)| *known == label) {
+            Some((_, count)) => *count += metric.total.samples,
+            None => samples.push((label, metric.total.samples)),
+        }
+    }
+    let shown = samples.into_iter().max_by_key(|(_, count)| *count).map(|(label, _)| label);
+    let rank = |metric: &Metric| match metric.role {
+        Role::Subject | Role::Part if metric.control.is_some() => Some(0),
+        Role::Control => Some(1),
+        Role::Subject => Some(2),
+        Role::Part | Role::Floor => None,
+    };
+    let mut lines: Vec<&Metric> = run
+        .metrics
+        .iter()
+        .filter(|metric| metric.has_percentiles() && rank(metric).is_some())
+        .filter(|metric| label(metric).is_none_or(|label| Some(label) == shown))
+        .collect();
+    lines.sort_by_key(|metric| rank(metric));
+    lines.truncate(LINES_MAX - 1);
+    lines
 }
 
 fn percentiles(page: &mut String, title: &str, metrics: &[&Metric]) {

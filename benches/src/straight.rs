@@ -163,8 +163,12 @@ impl Straight {
 
     #[inline]
     fn run(&mut self, upto: Upto, probe: &mut impl Probe) {
+        if upto < Upto::Normalizer {
+            black_box(&self.frame);
+            return;
+        }
         probe.begin(0);
-        if upto < Upto::Normalizer || !self.parts.normalizer.on_frame(black_box(&self.frame)) {
+        if !self.parts.normalizer.on_frame(black_box(&self.frame)) {
             return;
         }
         let batch = self.parts.normalizer.batch();

@@ -40,7 +40,7 @@ pub(super) struct Plot {
 
 const WIDTH: f64 = 920.0;
 const HEIGHT: f64 = 360.0;
-const LEFT: f64 = 66.0;
+const LEFT: f64 = 80.0;
 const RIGHT: f64 = 28.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 46.0;

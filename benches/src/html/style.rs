@@ -32,10 +32,10 @@ svg .knee { stroke: var(--ink); stroke-width: 1; stroke-dasharray: 4 3; }
 .legend i { display: inline-block; width: 18px; height: 3px; border-radius: 2px; margin-right: 6px; vertical-align: middle; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 13px; font-variant-numeric: tabular-nums; }
-th, td { padding: 4px 8px; text-align: right; border-bottom: 1px solid var(--rule); white-space: nowrap; }
+th, td { padding: 4px 6px; text-align: right; border-bottom: 1px solid var(--rule); white-space: nowrap; }
 th { color: var(--soft); font-weight: 500; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
-td.ratio { text-align: left; color: var(--soft); white-space: normal; min-width: 190px; font-size: 12px; } td.ratio strong { color: var(--ink); font-size: 13px; }
+td.ratio { text-align: left; color: var(--soft); white-space: normal; min-width: 130px; font-size: 12px; } td.ratio strong { color: var(--ink); font-size: 13px; }
 td:first-child { white-space: normal; min-width: 190px; } small { color: var(--soft); font-weight: 400; }
 tr.control td, tr.floor td { color: var(--soft); }
 td.faster { color: var(--good); } td.slower { color: var(--bad); font-weight: 600; } td.noise { color: var(--soft); }

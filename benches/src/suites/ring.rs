@@ -39,7 +39,15 @@ enum Got {
     Shutdown,
 }
 
-/// Both ends of a ring: puts a stamp in (false if it is full); hands the stamps that are there to `seen`.
+/// Puts a stamp in; false if the ring is full.
+trait Put: FnMut(u64) -> bool + Send {}
+impl<F: FnMut(u64) -> bool + Send> Put for F {}
+
+/// Hands the stamps that are there on.
+trait Take: FnMut(&mut dyn FnMut(u64)) -> Got + Send {}
+impl<F: FnMut(&mut dyn FnMut(u64)) -> Got + Send> Take for F {}
+
+/// Both ends of a ring.
 struct Ends<P, C>(P, C);
 
 /// Runs the suite.
@@ -96,7 +104,7 @@ pub(crate) fn bare_hop(
 }
 
 /// Takes all that is there at once, as the crate's documentation does.
-fn bare() -> Ends<impl FnMut(u64) -> bool + Send, impl FnMut(&mut dyn FnMut(u64)) -> Got + Send> {
+fn bare() -> Ends<impl Put, impl Take> {
     let factory = || Bare { stamp: 0, _rest: [0; 7] };
     let (mut poller, builder) = build_single_producer(BARE_SLOTS, factory, BusySpin).new_event_poller();
     let mut producer = builder.build();
@@ -130,7 +138,7 @@ fn take(poller: &mut EventPoller<Frame, SingleProducerBarrier>, seen: &mut dyn F
 }
 
 /// The ingress ring's shape: frames, and two readers that the producer waits for.
-fn frames() -> Ends<impl FnMut(u64) -> bool + Send, impl FnMut(&mut dyn FnMut(u64)) -> Got + Send> {
+fn frames() -> Ends<impl Put, impl Take> {
     let builder = build_single_producer(1_024, Frame::vacant, BusySpin);
     let (mut normalizer, builder) = builder.new_event_poller();
     let (mut journal, builder) = builder.new_event_poller();
@@ -155,7 +163,7 @@ fn frames() -> Ends<impl FnMut(u64) -> bool + Send, impl FnMut(&mut dyn FnMut(u6
 }
 
 /// The event ring itself, with its lanes; the stages behind the first one only release.
-fn lanes() -> Ends<impl FnMut(u64) -> bool + Send, impl FnMut(&mut dyn FnMut(u64)) -> Got + Send> {
+fn lanes() -> Ends<impl Put, impl Take> {
     let ring = event_ring(256, 1);
     let (mut producer, mut book, mut risk, mut tap) = (ring.producer, ring.book, ring.risk, ring.tap);
     let mut strategies = ring.strategies;
@@ -183,8 +191,8 @@ fn paced<P, C>(
     Ends(mut put, mut take): Ends<P, C>,
 ) -> Result<Histogram<u64>, LabError>
 where
-    P: FnMut(u64) -> bool + Send,
-    C: FnMut(&mut dyn FnMut(u64)) -> Got + Send,
+    P: Put,
+    C: Take,
 {
     let span = 1u64 << 32;
     let ticks_per_second = span * 1_000_000_000 / clock.nanos_between(0, span).max(1);
@@ -226,8 +234,8 @@ fn flat_out<P, C>(
     Ends(mut put, mut take): Ends<P, C>,
 ) -> Result<u64, LabError>
 where
-    P: FnMut(u64) -> bool + Send,
-    C: FnMut(&mut dyn FnMut(u64)) -> Got + Send,
+    P: Put,
+    C: Take,
 {
     scope(|scope| {
         let consumer = scope.spawn(move || {
