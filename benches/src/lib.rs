@@ -7,7 +7,7 @@
 //! labelled near or far by it; medians of rounds are quoted, and the spread of the rounds is the noise.
 //!
 //! The modules stand in the order in which a measurement is made: a [`market`] arrives by its `arrivals` at the `driver` of a pipeline ([`lab`]) or at its stages
-//! in [`straight`] calls; the [`suites`] gather [`measure`]d metrics in a [`bench`], which become an [`artefact`]; [`compare`] and [`html`] read these.
+//! in [`straight`] calls; the [`suites`] gather [`measure`]d metrics in a [`mod@bench`], which become an [`artefact`]; [`compare`] and [`html`] read these.
 //! [`instructions`] count instead of timing.
 
 mod error;

@@ -25,7 +25,7 @@ pub use agent::{StageStamp, StampMode};
 pub use driver::{Driver, ExitStamps, Inbox, Next};
 pub use gap::{GAPS_WAITING_MAX, Gap, GapLog};
 pub use idle::IdleStrategy;
-pub use lane::{Head, RiskLane, StrategyLane};
+pub use lane::{BATCH_MAX, Head, RiskLane, StrategyLane};
 pub use progress::Progress;
 pub use runtime::{
     CoreCounters, CoreReport, Finished, Pipeline, PipelineConfig, PipelineCounters, Stages, StartError,

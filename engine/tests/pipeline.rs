@@ -5,7 +5,7 @@
 use spinward_engine::book::{BookConfig, BookStage};
 use spinward_engine::normalizer::{Decoder, EventBatch, MessageMeta, Normalizer};
 use spinward_engine::pipeline::{
-    Driver, Finished, FrameSink, HostCores, IdleStrategy, Inbox, Next, NoJournal, NoTap, Pipeline,
+    BATCH_MAX, Driver, Finished, FrameSink, HostCores, IdleStrategy, Inbox, Next, NoJournal, NoTap, Pipeline,
     PipelineConfig, Role, SinkAnswer, SlotSink, SlotView, Stages, StartError, Topology, TopologyError,
 };
 use spinward_engine::risk::{
@@ -292,7 +292,7 @@ fn run<J: FrameSink + 'static>(
 fn the_end_runs_down_in_every_topology_with_nothing_lost() {
     let mut digests = Vec::new();
     for topology in topologies(2) {
-        for burst in [1, 64] {
+        for burst in [1, BATCH_MAX] {
             let (driver, seen) = Repeat::new(vec![1, 2, 3], 500);
             let config = PipelineConfig { burst, ..small() };
             let stages = stages(vec![Box::new(Buyer), Box::new(Sleeper)]);
@@ -461,7 +461,9 @@ const LOOKS_MAX: u64 = 5_000_000;
 /// Notes how far the tap was when a trade came.
 struct Witness {
     tapped: Arc<AtomicU64>,
-    /// Whether to look until all trades before have reached the tap (and how often at most), or once.
+    /// How many trades are released together at most.
+    batch: u64,
+    /// Whether to look until all trades of the batches before have reached the tap (and how often at most), or once.
     looks_max: u64,
     /// For each trade: how many slots the tap had seen.
     notes: Vec<u64>,
@@ -473,7 +475,7 @@ impl Strategy for Witness {
         let before = self.notes.len() as u64;
         let mut tapped = self.tapped.load(Ordering::SeqCst);
         for _ in 1..self.looks_max {
-            if tapped >= before {
+            if tapped + self.batch > before {
                 break;
             }
             std::thread::yield_now();
@@ -500,7 +502,8 @@ fn burst_of_64(topology: &Topology, burst: usize, looks_max: u64, bytes: Vec<u8>
     let (driver, _) = Repeat::new(bytes, count);
     let (out, notes) = sync_channel(1);
     let tapped = Arc::<AtomicU64>::default();
-    let witness = Witness { tapped: Arc::clone(&tapped), looks_max, notes: Vec::new(), out };
+    let witness =
+        Witness { tapped: Arc::clone(&tapped), batch: burst as u64, looks_max, notes: Vec::new(), out };
     let pipeline = Pipeline::start(
         &PipelineConfig { burst, ..small() },
         topology,
@@ -524,17 +527,35 @@ fn on_one_core_each_event_is_through_before_the_next_one_is_begun() {
     let one_by_one: Vec<u64> = (0..64).collect();
     assert_eq!(burst_of_64(&topology, 1, 1, vec![1], 64), one_by_one, "64 messages");
     assert_eq!(burst_of_64(&topology, 1, 1, vec![1; 64], 1), one_by_one, "a message of 64 events");
-    // What a larger burst is for: then each stage does all it has in one go.
-    assert_eq!(burst_of_64(&topology, 64, 1, vec![1; 64], 1), [0; 64]);
 }
 
 #[test]
-fn a_stage_releases_each_event_of_a_burst_at_once_and_not_at_the_end_of_the_burst() {
-    // Each trade is held by the strategy until those before it have gone through risk and tap on other threads: they are only let
-    // through if they were released although the strategy is still busy with its burst.
+fn on_one_core_a_turn_is_a_bounded_batch_whatever_the_burst() {
+    let topology = topologies(1).remove(0);
+    for (burst, bytes, count) in [(4, vec![1; 64], 1), (16, vec![1; 64], 1), (4, vec![1], 64)] {
+        let batches: Vec<u64> = (0..64).map(|event| event - event % burst as u64).collect();
+        assert_eq!(
+            burst_of_64(&topology, burst, 1, bytes, count),
+            batches,
+            "{burst} at a time, {count} message(s)"
+        );
+    }
+}
+
+#[test]
+fn a_stage_releases_each_batch_of_a_burst_at_once_and_not_at_the_end_of_the_burst() {
+    // Each trade is held by the strategy until those of the batches before it have gone through risk and tap on other threads: they are only
+    // let through if they were released although the strategy is still busy with its burst.
     for topology in topologies(1).into_iter().filter(|topology| topology.name == "split") {
-        let notes = burst_of_64(&topology, 64, LOOKS_MAX, vec![1; 64], 1);
+        let notes = burst_of_64(&topology, 1, LOOKS_MAX, vec![1; 64], 1);
         assert_eq!(notes, (0..64).collect::<Vec<u64>>(), "{topology:?}");
+        let notes = burst_of_64(&topology, 4, LOOKS_MAX, vec![1; 64], 1);
+        for (event, tapped) in (0_u64..).zip(notes) {
+            assert!(
+                tapped + 4 > event && tapped <= event,
+                "event {event} came when {tapped} were through, {topology:?}"
+            );
+        }
     }
 }
 
@@ -632,7 +653,7 @@ fn what_cannot_work_is_refused_before_a_thread_runs() {
             assert_eq!((ring, found), (name, slots));
         }
     }
-    for burst in [0, 4_097] {
+    for burst in [0, BATCH_MAX + 1] {
         let error = refusal(&PipelineConfig { burst, ..small() }, &fine, 1);
         assert!(matches!(error, StartError::Burst { burst: found } if found == burst), "{error}");
     }

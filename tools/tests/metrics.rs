@@ -23,7 +23,6 @@ fn busy(folder: &Path) {
         ("duration = \"10s\"", "duration = \"6h\""),
         ("pace = \"realtime\"", "pace = \"x5\""),
         ("ingress_slots = 1024", "ingress_slots = 64"),
-        ("event_slots = 256", "event_slots = 64"),
         ("reject_ppm = 0", "reject_ppm = 100000"),
         ("max_in_flight = 32", "max_in_flight = 1"),
         ("message_rate_max = 250", "message_rate_max = 5"),

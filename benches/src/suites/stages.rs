@@ -8,7 +8,7 @@ use crate::measure::Role;
 use crate::session::Journal;
 use crate::straight::{Probe, Straight, Upto};
 use hdrhistogram::Histogram;
-use spinward_engine::pipeline::{IdleStrategy, StampMode, Topology};
+use spinward_engine::pipeline::{IdleStrategy, PipelineConfig, StampMode, Topology};
 use spinward_engine::words::{Clock, Ticks};
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<(), LabError> {
         stamps: StampMode::All,
         stamps_entry: false,
         traded: TRADED,
-        burst: 1,
+        burst: PipelineConfig::default().burst,
         warm_up,
         watch: Watch::Stages,
         topology: Topology::fused(&[cores.0, cores.1], 1, IdleStrategy::Spin),

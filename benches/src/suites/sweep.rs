@@ -10,7 +10,7 @@ use crate::lab::{Load, Market, Setup, Watch, round};
 use crate::measure::{Figures, Role};
 use crate::session::Journal;
 use serde::{Deserialize, Serialize};
-use spinward_engine::pipeline::{IdleStrategy, StampMode, Topology};
+use spinward_engine::pipeline::{IdleStrategy, PipelineConfig, StampMode, Topology};
 use std::sync::Arc;
 
 /// One offered rate. Latencies are those of all rounds together, of every frame from its intended time to the end of risk.
@@ -104,7 +104,7 @@ pub(super) fn run(bench: &mut Bench<'_>, rates: &[u64]) -> Result<Vec<CurvePoint
             stamps: StampMode::Ends,
             stamps_entry: false,
             traded: TRADED,
-            burst: 1,
+            burst: PipelineConfig::default().burst,
             warm_up: frames / 10,
             watch: Watch::Frames,
             topology: Topology::fused(&[cores.0, cores.1], 1, IdleStrategy::Spin),

@@ -7,7 +7,7 @@ use crate::lab::{Load, Market, Setup, Watch, round};
 use crate::measure::Role;
 use crate::session::Journal;
 use crate::straight::{NoProbe, Straight, Upto};
-use spinward_engine::pipeline::{IdleStrategy, NoJournal, StampMode, Topology};
+use spinward_engine::pipeline::{IdleStrategy, NoJournal, PipelineConfig, StampMode, Topology};
 use spinward_engine::words::Clock;
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<(), LabError> {
             stamps: StampMode::Off,
             stamps_entry: true,
             traded: 0,
-            burst: 1,
+            burst: PipelineConfig::default().burst,
             warm_up: 0,
             watch: Watch::Nothing,
             topology: Topology::fused(&[cores.0, cores.1], 1, IdleStrategy::Spin),

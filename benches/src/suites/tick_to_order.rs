@@ -6,7 +6,7 @@ use crate::error::LabError;
 use crate::lab::{Market, Setup, Watch, round};
 use crate::measure::Role;
 use crate::session::Journal;
-use spinward_engine::pipeline::{CoreSpec, IdleStrategy, Role as Agent, StampMode, Topology};
+use spinward_engine::pipeline::{CoreSpec, IdleStrategy, PipelineConfig, Role as Agent, StampMode, Topology};
 use std::sync::Arc;
 
 /// Runs the suite.
@@ -46,7 +46,7 @@ fn series(
         stamps: StampMode::All,
         stamps_entry: false,
         traded: TRADED,
-        burst: 1,
+        burst: PipelineConfig::default().burst,
         warm_up,
         watch: Watch::Orders,
         topology: topology.clone(),

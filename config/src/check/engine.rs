@@ -6,7 +6,7 @@ use crate::settings::Preset;
 use spinward_engine::book::{
     BOOK_INSTRUMENTS_LIMIT, BOOK_LEVELS_LIMIT, BOOK_ORDERS_LIMIT, VOLATILITY_SAMPLES_LIMIT,
 };
-use spinward_engine::pipeline::{HostCores, Role, Topology, TopologyError};
+use spinward_engine::pipeline::{BATCH_MAX, HostCores, Role, Topology, TopologyError};
 use spinward_engine::risk::{FILL_MEMORY_MAX, MESSAGE_RATE_MAX, OPEN_ORDERS_MAX, STRATEGY_CORES_MAX};
 use spinward_engine::words::VIEW_LEVELS_MAX;
 use spinward_recorder::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
@@ -49,7 +49,7 @@ impl Checker<'_> {
             };
             self.refuse(&format!("pipeline.{name}"), what, mend);
         }
-        self.in_range("pipeline.burst", burst as u64, 1..=4_096);
+        self.in_range("pipeline.burst", burst as u64, 1..=BATCH_MAX as u64);
     }
 
     pub(super) fn topology(&mut self) {

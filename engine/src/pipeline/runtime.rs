@@ -12,7 +12,7 @@ use super::agent::{Agent, CoreContext, Poll, StampMode};
 use super::driver::{Driver, Inbox};
 use super::gap::{GapLog, GapWatch};
 use super::idle::Idler;
-use super::lane::event_ring;
+use super::lane::{BATCH_MAX, event_ring};
 use super::progress::Progress;
 use super::rings::{egress_ring, ingress_ring};
 use super::sequencer::{Sequencer, SequencerCounters};
@@ -39,8 +39,8 @@ pub struct PipelineConfig {
     pub event_slots: usize,
     /// Slots of the egress ring: a power of two, 64 to 65,536.
     pub egress_slots: usize,
-    /// Most events an agent handles before its neighbours on the core get their turn, 1 to 4,096. 1 gives the lowest latency on a fused
-    /// core; more saves turns on a core of its own.
+    /// Most events an agent takes in one turn, 1 to [`BATCH_MAX`]. They are released to the next stage together, so the first of a burst waits at each
+    /// stage for at most so many; the books fetch what they need for all of them at once. 1 releases one by one.
     pub burst: usize,
     /// Which stamps are taken.
     pub stamps: StampMode,
@@ -59,7 +59,7 @@ impl Default for PipelineConfig {
             ingress_slots: 1_024,
             event_slots: 64,
             egress_slots: 1_024,
-            burst: 1,
+            burst: 4,
             stamps: StampMode::All,
             lock_memory: false,
             gap_threshold: Nanos::from_micros(10),
@@ -83,7 +83,7 @@ pub enum StartError {
         cores: usize,
     },
     /// `burst` is out of its range.
-    #[error("burst is {burst}: use 1 to 4096")]
+    #[error("burst is {burst}: use 1 to {}", BATCH_MAX)]
     Burst {
         /// As configured.
         burst: usize,
@@ -210,7 +210,7 @@ impl PipelineConfig {
         check_ring("ingress_slots", self.ingress_slots, 1 << 20)?;
         check_ring("event_slots", self.event_slots, 1 << 16)?;
         check_ring("egress_slots", self.egress_slots, 1 << 16)?;
-        if !(1..=4_096).contains(&self.burst) {
+        if !(1..=BATCH_MAX).contains(&self.burst) {
             return Err(StartError::Burst { burst: self.burst });
         }
         if let Some(stall) = self.stall.filter(|stall| !stall.is_valid()) {
@@ -334,7 +334,7 @@ impl Pipeline {
                 sink: tap,
                 port: events.tap,
                 progress: Arc::clone(&progress),
-                burst: burst.max(TAP_BURST),
+                burst: BATCH_MAX,
                 counters: counters.agent(Role::Tap),
             }),
         ));
@@ -441,9 +441,6 @@ impl Pipeline {
             .flatten()
     }
 }
-
-/// A tap on a core with others still takes some at a time, as nobody waits for it event by event.
-const TAP_BURST: usize = 16;
 
 /// The duty cycle of one core.
 fn run_core(

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use spinward_engine::book::BookStage;
 use spinward_engine::normalizer::Normalizer;
 use spinward_engine::pipeline::{
-    FrameSink, HostCores, IdleStrategy, Inbox, Pipeline, PipelineConfig, SinkAnswer, SlotSink, SlotView,
-    Stages, StampMode, Topology,
+    BATCH_MAX, FrameSink, HostCores, IdleStrategy, Inbox, Pipeline, PipelineConfig, SinkAnswer, SlotSink,
+    SlotView, Stages, StampMode, Topology,
 };
 use spinward_engine::risk::Risk;
 use spinward_engine::words::{Clock, Command, CommandKind, Frame, Symbol, TradingState};
@@ -36,7 +36,7 @@ prop_compose! {
         threads in 1usize..5,
         idle in prop_oneof![Just(IdleStrategy::Yield), Just(IdleStrategy::Park)],
         ingress_slots in slots(), event_slots in slots(), egress_slots in slots(),
-        burst in prop_oneof![Just(1usize), 2usize..65],
+        burst in prop_oneof![Just(1usize), 2usize..=BATCH_MAX],
         stamps in prop_oneof![Just(StampMode::All), Just(StampMode::Off)],
         under_way in prop_oneof![Just(65_536usize), 1usize..100],
     ) -> Manner {
