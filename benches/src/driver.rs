@@ -189,11 +189,11 @@ impl Driver for MemoryDriver {
         if self.next == self.market.opening && self.begin.is_none() {
             // The opening must be digested before the clock runs.
             if done < self.market.opening as u64 {
-                return Next::Wait;
+                return Next::WaitForEngine;
             }
             self.begin = Some(self.clock.ticks() + self.ticks_per_second / 1_000);
         }
-        let Some(due) = self.due(done) else { return Next::Wait };
+        let Some(due) = self.due(done) else { return Next::WaitForEngine };
         if due != 0 && self.clock.ticks() < due {
             return Next::Wait;
         }

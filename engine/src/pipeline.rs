@@ -17,6 +17,7 @@ mod rings;
 mod driver;
 mod sequencer;
 mod stages;
+mod straight;
 mod taps;
 mod topology;
 mod runtime;

@@ -6,7 +6,7 @@ use spinward_engine::book::{BookConfig, BookStage};
 use spinward_engine::normalizer::{Decoder, EventBatch, MessageMeta, Normalizer};
 use spinward_engine::pipeline::{
     BATCH_MAX, Driver, Finished, FrameSink, HostCores, IdleStrategy, Inbox, Next, NoJournal, NoTap, Pipeline,
-    PipelineConfig, Role, SinkAnswer, SlotSink, SlotView, Stages, StartError, Topology, TopologyError,
+    PipelineConfig, Role, SinkAnswer, SlotSink, SlotView, Stages, Stall, StartError, Topology, TopologyError,
 };
 use spinward_engine::risk::{
     Collar, InstrumentLimits, Outbound, Risk, RiskConfig, StrategyInstrument, StrategyLimits,
@@ -499,13 +499,28 @@ impl SlotSink for Tapped {
 
 /// Where the tap was at each of 64 trades that come as one burst.
 fn burst_of_64(topology: &Topology, burst: usize, looks_max: u64, bytes: Vec<u8>, count: u64) -> Vec<u64> {
+    tapped_of_64(&PipelineConfig { burst, ..small() }, topology, looks_max, bytes, count)
+}
+
+fn tapped_of_64(
+    config: &PipelineConfig,
+    topology: &Topology,
+    looks_max: u64,
+    bytes: Vec<u8>,
+    count: u64,
+) -> Vec<u64> {
     let (driver, _) = Repeat::new(bytes, count);
     let (out, notes) = sync_channel(1);
     let tapped = Arc::<AtomicU64>::default();
-    let witness =
-        Witness { tapped: Arc::clone(&tapped), batch: burst as u64, looks_max, notes: Vec::new(), out };
+    let witness = Witness {
+        tapped: Arc::clone(&tapped),
+        batch: config.burst as u64,
+        looks_max,
+        notes: Vec::new(),
+        out,
+    };
     let pipeline = Pipeline::start(
-        &PipelineConfig { burst, ..small() },
+        config,
         topology,
         &host(),
         &Clock::new(),
@@ -525,20 +540,23 @@ fn on_one_core_each_event_is_through_before_the_next_one_is_begun() {
     // All on one thread, so the counts are the same at every run.
     let topology = topologies(1).remove(0);
     let one_by_one: Vec<u64> = (0..64).collect();
-    assert_eq!(burst_of_64(&topology, 1, 1, vec![1], 64), one_by_one, "64 messages");
-    assert_eq!(burst_of_64(&topology, 1, 1, vec![1; 64], 1), one_by_one, "a message of 64 events");
+    for burst in [1, 4, BATCH_MAX] {
+        assert_eq!(burst_of_64(&topology, burst, 1, vec![1], 64), one_by_one, "64 messages, {burst} a turn");
+        assert_eq!(burst_of_64(&topology, burst, 1, vec![1; 64], 1), one_by_one, "a message of 64 events");
+    }
 }
 
 #[test]
-fn on_one_core_a_turn_is_a_bounded_batch_whatever_the_burst() {
+fn through_the_ring_a_turn_is_a_bounded_batch_whatever_the_burst() {
     let topology = topologies(1).remove(0);
-    for (burst, bytes, count) in [(4, vec![1; 64], 1), (16, vec![1; 64], 1), (4, vec![1], 64)] {
+    // A stage that may stall gets its events through the ring on one thread, too; this one never does.
+    let stall = Some(Stall { role: Role::Book, length: Nanos::new(1), every: u64::MAX });
+    for (burst, bytes, count) in
+        [(1, vec![1; 64], 1), (4, vec![1; 64], 1), (BATCH_MAX, vec![1; 64], 1), (4, vec![1], 64)]
+    {
         let batches: Vec<u64> = (0..64).map(|event| event - event % burst as u64).collect();
-        assert_eq!(
-            burst_of_64(&topology, burst, 1, bytes, count),
-            batches,
-            "{burst} at a time, {count} message(s)"
-        );
+        let config = PipelineConfig { burst, stall, ..small() };
+        assert_eq!(tapped_of_64(&config, &topology, 1, bytes, count), batches, "{burst} a turn");
     }
 }
 

@@ -1,10 +1,10 @@
 //! [`Appender`]: the hot half of a stream. Copies a record into prefaulted memory with its CRC; no allocation, no lock, no system call.
 
+use crate::crc::crc32c_words;
 use crate::error::{AppendError, JournalError};
 use crate::format::{RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, StreamKind};
 use crate::preparer::{JournalConfig, Preparer, PreparerCounters, Stream, Worker, lock};
 use crate::segment::Segment;
-use crc32c::crc32c_append;
 use spinward_engine::counters::Counter;
 use spinward_engine::words::{Digest, Nanos};
 use std::path::Path;
@@ -145,7 +145,7 @@ impl Appender {
         record[1] = sequence;
         record[2] = receive_time.get() as u64;
         record[3] = tag;
-        let crc = crc32c_append(self.seed, bytemuck::cast_slice(record.get(1..words).unwrap_or(&[])));
+        let crc = crc32c_words(self.seed, record.get(1..words).unwrap_or(&[]));
         record[0] = (words * 8) as u64 | u64::from(crc) << 32;
         self.segment.publish_whole(self.at, record);
         self.at += words;

@@ -7,6 +7,7 @@
 //! `reader` gives it back. `journal` and `audit` are the two kinds of streams; `digests`, `latency` and `orders`
 //! are what taps compute; `interference` is what the system tells of the threads; `manifest` and `session` say where all of it lies. Unsafe code is in `map` alone.
 
+mod crc;
 mod error;
 mod format;
 mod map;

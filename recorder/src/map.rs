@@ -1,4 +1,4 @@
-//! A segment's memory: the one module of the recorder with unsafe code.
+//! A segment's memory.
 //!
 //! A [`Mapping`] gives its memory out only as `&[AtomicU64]`. So the writer, the preparer (which touches pages ahead of the writer) and
 //! anything else in this process may use it at once without a data race; on x86-64 a relaxed store is a plain `mov`.

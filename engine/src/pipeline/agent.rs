@@ -29,7 +29,7 @@ pub enum StampMode {
     /// At the start and the end of every stage: service time and queue wait apart. Costs some 12 ns each.
     #[default]
     All,
-    /// When the frame entered, and when risk was done with it.
+    /// When the frame entered, when the normalizer had it in hand, and when risk was done with it.
     Ends,
     /// None.
     Off,
@@ -92,6 +92,17 @@ impl CoreContext {
         let (Mode::Plain(mode) | Mode::Stalled(mode)) = self.mode;
         self.mode = Mode::Plain(mode);
         self.stalling.take()
+    }
+
+    /// The normalizer has a frame in hand: the first end of the way through the stages.
+    #[inline]
+    pub(super) fn taken(&mut self) -> Ticks {
+        match self.mode {
+            Mode::Plain(StampMode::All | StampMode::Ends) => self.fresh(),
+            Mode::Plain(StampMode::Off) => 0,
+            Mode::Stalled(StampMode::Ends) => self.start_stalled(StampMode::All),
+            Mode::Stalled(mode) => self.start_stalled(mode),
+        }
     }
 
     /// Start of an inner stage.

@@ -68,6 +68,13 @@ impl<T> Lane<T> {
         Self(UnsafeCell::new(value))
     }
 
+    /// The value, of a lane that nobody else can reach.
+    #[inline(always)]
+    pub fn get_mut(&mut self) -> &mut T {
+        // SAFETY: the exclusive borrow of the lane lasts as long as the one that is given out.
+        self.0.with_mut(|value| unsafe { &mut *value })
+    }
+
     /// Reads.
     ///
     /// # Safety
@@ -149,25 +156,58 @@ pub struct Slot {
 // An even number of cache lines a slot would put every head into the same few cache sets.
 const _: () = assert!((size_of::<Slot>() / 64) % 2 == 1);
 
+impl Head {
+    /// Of no event yet.
+    pub fn vacant() -> Self {
+        Self {
+            event: Event::default(),
+            frame_stamp: 0,
+            stamp: StageStamp::default(),
+            payload: Payload::default(),
+        }
+    }
+
+    /// Writes it; the record of an event without one stays as it was.
+    #[inline]
+    pub fn set(&mut self, event: &Event, payload: Option<&Payload>, frame_stamp: Ticks, stamp: StageStamp) {
+        self.event = *event;
+        self.frame_stamp = frame_stamp;
+        self.stamp = stamp;
+        if let Some(payload) = payload {
+            self.payload = *payload;
+        }
+    }
+}
+
+impl BookLane {
+    /// Of no event yet.
+    pub fn vacant() -> Self {
+        Self { stamp: StageStamp::default(), output: BookOutput::vacant() }
+    }
+}
+
+impl RiskLane {
+    /// Of no event yet.
+    pub fn vacant() -> Self {
+        Self { stamp: StageStamp::default(), state: TradingState::Normal, batch: VerdictBatch::new() }
+    }
+}
+
 impl Slot {
     fn vacant(strategy_cores: usize) -> Self {
         Self {
-            head: Head {
-                event: Event::default(),
-                frame_stamp: 0,
-                stamp: StageStamp::default(),
-                payload: Payload::default(),
-            },
-            book: Lane::new(BookLane { stamp: StageStamp::default(), output: BookOutput::vacant() }),
-            risk: Lane::new(RiskLane {
-                stamp: StageStamp::default(),
-                state: TradingState::Normal,
-                batch: VerdictBatch::new(),
-            }),
-            strategies: (0..strategy_cores).map(|_| Lane::new(StrategyLane::default())).collect(),
+            head: Head::vacant(),
+            book: Lane::new(BookLane::vacant()),
+            risk: Lane::new(RiskLane::vacant()),
+            strategies: strategy_lanes(strategy_cores),
             _odd: [0; 8],
         }
     }
+}
+
+/// One lane a strategy core.
+pub fn strategy_lanes(strategy_cores: usize) -> Box<[Lane<StrategyLane>]> {
+    (0..strategy_cores).map(|_| Lane::new(StrategyLane::default())).collect()
 }
 
 /// What a port found.
@@ -217,16 +257,7 @@ impl EventProducer {
         frame_stamp: Ticks,
         stamp: StageStamp,
     ) -> bool {
-        self.producer
-            .try_publish(|slot| {
-                slot.head.event = *event;
-                slot.head.frame_stamp = frame_stamp;
-                slot.head.stamp = stamp;
-                if let Some(payload) = payload {
-                    slot.head.payload = *payload;
-                }
-            })
-            .is_ok()
+        self.producer.try_publish(|slot| slot.head.set(event, payload, frame_stamp, stamp)).is_ok()
     }
 }
 
@@ -346,18 +377,25 @@ impl TapPort {
     }
 }
 
-/// The strategy lanes of one slot, all written: made only by ports that come after every strategy core.
+/// The strategy lanes of one slot, all written: made only by ports that come after every strategy core, or of lanes that are borrowed for themselves.
 #[derive(Clone, Copy)]
 pub struct StrategyLanes<'a> {
     lanes: &'a [Lane<StrategyLane>],
 }
 
 impl<'a> StrategyLanes<'a> {
+    /// Of lanes that are in no ring: nobody can write them as long as the borrow lasts.
+    #[inline]
+    pub fn owned(lanes: &'a mut [Lane<StrategyLane>]) -> Self {
+        Self { lanes }
+    }
+
     /// The lanes, in the order of the strategy cores.
     #[inline]
     pub fn iter(self) -> impl Iterator<Item = &'a StrategyLane> {
         self.lanes.iter().map(|lane| {
-            // SAFETY: made only by the risk and tap ports, for whose slots every strategy poller has stored its cursor (2, 3 above).
+            // SAFETY: made only by the risk and tap ports, for whose slots every strategy poller has stored its cursor (2, 3 above), or by `owned`, whose
+            // borrow lets nobody write.
             unsafe { lane.read() }
         })
     }

@@ -16,9 +16,13 @@ use super::lane::{BATCH_MAX, event_ring};
 use super::progress::Progress;
 use super::rings::{egress_ring, ingress_ring};
 use super::sequencer::{Sequencer, SequencerCounters};
-use super::stages::{AgentCounters, BookAgent, NormalizerAgent, RiskAgent, StrategyAgent};
+use super::stages::{
+    AgentCounters, BookAgent, BookWork, NormalizerAgent, NormalizerWork, RiskAgent, RiskWork, StrategyAgent,
+    StrategyWork,
+};
 use super::stall::{Stall, StalledAgent};
-use super::taps::{FrameSink, JournalAgent, SlotSink, TapAgent};
+use super::straight::StraightAgent;
+use super::taps::{FrameSink, JournalAgent, SlotSink, TapAgent, TapWork};
 use super::topology::{CoreSpec, HostCores, Role, Topology, TopologyError};
 use crate::book::BookStage;
 use crate::counters::Counter;
@@ -35,12 +39,13 @@ use std::thread::JoinHandle;
 pub struct PipelineConfig {
     /// Slots of the ingress ring (128 bytes each): a power of two, 64 to 1,048,576.
     pub ingress_slots: usize,
-    /// Slots of the event ring (some 1.3 KiB each): a power of two, 64 to 65,536.
+    /// Slots of the event ring (some 1.3 KiB each): a power of two, 64 to 65,536. There is none where one core has all stages.
     pub event_slots: usize,
     /// Slots of the egress ring: a power of two, 64 to 65,536.
     pub egress_slots: usize,
-    /// Most events an agent takes in one turn, 1 to [`BATCH_MAX`]. They are released to the next stage together, so the first of a burst waits at each
-    /// stage for at most so many; the books fetch what they need for all of them at once. 1 releases one by one.
+    /// Most events an agent takes in one turn, 1 to [`BATCH_MAX`]: the books fetch the memory of all of them at once. Through the event ring they are released
+    /// to the next stage together, so the first of a burst waits at each stage for at most so many; on a core with all stages so many frames are
+    /// decoded before the first one's events go through, one after the other.
     pub burst: usize,
     /// Which stamps are taken.
     pub stamps: StampMode,
@@ -258,86 +263,64 @@ impl Pipeline {
         let (book_out, book_in) = sync_channel(1);
         let (risk_out, risk_in) = sync_channel(1);
         let mut counters = PipelineCounters::default();
-        // 1, 2, 3: the rings
+        // 1, 2: the rings that there are always
         let (frames, normalizer_port, journal_port) = ingress_ring(config.ingress_slots);
-        let events = event_ring(config.event_slots, cores);
         let (egress, egress_port) = egress_ring(config.egress_slots);
 
+        let normalizer = NormalizerWork::new(
+            stages.normalizer,
+            normalizer_port,
+            counters.agent(Role::Normalizer),
+            normalizer_out,
+        );
+        let book = BookWork { stage: stages.book, counters: counters.agent(Role::Book), handover: book_out };
+        let strategies = stages.runners.into_iter().enumerate().map(|(index, runner)| StrategyWork {
+            runner,
+            counters: counters.agent(Role::Strategies(index)),
+        });
+        let strategies: Vec<StrategyWork> = strategies.collect();
+        let risk = RiskWork {
+            risk: stages.risk,
+            egress,
+            progress: Arc::clone(&progress),
+            counters: counters.agent(Role::Risk),
+            handover: risk_out,
+        };
+        let sequencer = Sequencer::new(
+            driver,
+            inbox,
+            frames,
+            u32::try_from(config.ingress_slots).unwrap_or(u32::MAX),
+            egress_port,
+            Arc::clone(&progress),
+            Arc::clone(&counters.sequencer),
+        );
+        let journal = JournalAgent {
+            sink: journal,
+            frames: journal_port,
+            has_failed: false,
+            progress: Arc::clone(&progress),
+            counters: counters.agent(Role::Journal),
+        };
+        let tap = TapWork { sink: tap, progress: Arc::clone(&progress), counters: counters.agent(Role::Tap) };
+        let mut agents: Vec<(Role, Box<dyn Agent>)> =
+            vec![(Role::Sequencer, Box::new(sequencer)), (Role::Journal, Box::new(journal))];
         let burst = config.burst;
-        let mut agents: Vec<(Role, Box<dyn Agent>)> = vec![
-            (
-                Role::Sequencer,
-                Box::new(Sequencer::new(
-                    driver,
-                    inbox,
-                    frames,
-                    u32::try_from(config.ingress_slots).unwrap_or(u32::MAX),
-                    egress_port,
-                    Arc::clone(&progress),
-                    Arc::clone(&counters.sequencer),
-                )),
-            ),
-            (
-                Role::Normalizer,
-                Box::new(NormalizerAgent::new(
-                    stages.normalizer,
-                    normalizer_port,
-                    events.producer,
-                    burst,
-                    counters.agent(Role::Normalizer),
-                    normalizer_out,
-                )),
-            ),
-            (
-                Role::Book,
-                Box::new(BookAgent {
-                    stage: stages.book,
-                    port: events.book,
-                    burst,
-                    counters: counters.agent(Role::Book),
-                    handover: book_out,
-                }),
-            ),
-        ];
-        for (index, (runner, port)) in stages.runners.into_iter().zip(events.strategies).enumerate() {
-            let role = Role::Strategies(index);
-            agents.push((
-                role,
-                Box::new(StrategyAgent { runner, port, burst, counters: counters.agent(role) }),
-            ));
+        // 3: the stages, one after the other or through the event ring. A stalled stage is an agent of its own, so it needs the ring.
+        if topology.has_stages_together() && config.stall.is_none() {
+            let straight = StraightAgent::new(normalizer, book, strategies, risk, tap, burst);
+            agents.push((Role::Normalizer, Box::new(straight)));
+        } else {
+            let events = event_ring(config.event_slots, cores);
+            let normalizer = NormalizerAgent { work: normalizer, events: events.producer, burst };
+            agents.push((Role::Normalizer, Box::new(normalizer)));
+            agents.push((Role::Book, Box::new(BookAgent { work: book, port: events.book, burst })));
+            for (index, (work, port)) in strategies.into_iter().zip(events.strategies).enumerate() {
+                agents.push((Role::Strategies(index), Box::new(StrategyAgent { work, port, burst })));
+            }
+            agents.push((Role::Risk, Box::new(RiskAgent { work: risk, port: events.risk, burst })));
+            agents.push((Role::Tap, Box::new(TapAgent { work: tap, port: events.tap })));
         }
-        agents.push((
-            Role::Risk,
-            Box::new(RiskAgent {
-                risk: stages.risk,
-                port: events.risk,
-                egress,
-                progress: Arc::clone(&progress),
-                burst,
-                counters: counters.agent(Role::Risk),
-                handover: risk_out,
-            }),
-        ));
-        agents.push((
-            Role::Journal,
-            Box::new(JournalAgent {
-                sink: journal,
-                frames: journal_port,
-                has_failed: false,
-                progress: Arc::clone(&progress),
-                counters: counters.agent(Role::Journal),
-            }),
-        ));
-        agents.push((
-            Role::Tap,
-            Box::new(TapAgent {
-                sink: tap,
-                port: events.tap,
-                progress: Arc::clone(&progress),
-                burst: BATCH_MAX,
-                counters: counters.agent(Role::Tap),
-            }),
-        ));
 
         if let Some(stall) = config.stall {
             let Some(at) = agents.iter().position(|(role, _)| *role == stall.role) else {

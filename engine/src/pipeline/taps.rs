@@ -1,7 +1,7 @@
 //! Taps: readers that copy what passes, for the journal and for everything that looks on.
 
 use super::agent::{Agent, CoreContext, Poll, StageStamp};
-use super::lane::{Head, RiskLane, StrategyLane, StrategyLanes, Taken, TapPort};
+use super::lane::{BATCH_MAX, BookLane, Head, RiskLane, StrategyLane, StrategyLanes, Taken, TapPort};
 use super::progress::Progress;
 use super::rings::{FramePort, Received};
 use super::stages::AgentCounters;
@@ -153,51 +153,69 @@ impl<S: FrameSink> Agent for JournalAgent<S> {
 }
 
 /// Slots to the tap's sink.
-pub(super) struct TapAgent<S> {
+pub(super) struct TapWork<S> {
     pub(super) sink: S,
-    pub(super) port: TapPort,
     pub(super) progress: Arc<Progress>,
-    pub(super) burst: usize,
     pub(super) counters: Arc<AgentCounters>,
+}
+
+impl<S: SlotSink> TapWork<S> {
+    #[inline]
+    pub(super) fn slot(
+        &mut self,
+        head: &Head,
+        book: &BookLane,
+        strategies: StrategyLanes<'_>,
+        risk: &RiskLane,
+    ) {
+        let slot = SlotView { head, view: book.output.view(), book_stamp: book.stamp, strategies, risk };
+        // A slot cannot be held back once taken, so the sink is asked until it has room: it is the audit's turn to be slow, never
+        // to lose. Segments are prepared ahead, so this is rare and counted.
+        loop {
+            match self.sink.slot(&slot) {
+                SinkAnswer::Kept => break,
+                SinkAnswer::Retry => {
+                    self.counters.blocked.add(1);
+                    std::thread::yield_now();
+                }
+                SinkAnswer::Failed => {
+                    self.progress.fail();
+                    break;
+                }
+            }
+        }
+        self.counters.items.add(1);
+    }
+}
+
+/// The tap behind the event ring.
+pub(super) struct TapAgent<S> {
+    pub(super) work: TapWork<S>,
+    pub(super) port: TapPort,
 }
 
 impl<S: SlotSink> Agent for TapAgent<S> {
     #[inline]
     fn poll(&mut self, core: &mut CoreContext) -> Poll {
         let mut last = 0;
-        let Self { sink, port, progress, burst, counters } = self;
-        let taken = port.take(*burst, |head, book, strategies, risk| {
-            let slot = SlotView { head, view: book.output.view(), book_stamp: book.stamp, strategies, risk };
-            // A slot cannot be held back once taken, so the sink is asked until it has room: it is the audit's turn to be slow, never
-            // to lose. Segments are prepared ahead, so this is rare and counted.
-            loop {
-                match sink.slot(&slot) {
-                    SinkAnswer::Kept => break,
-                    SinkAnswer::Retry => {
-                        counters.blocked.add(1);
-                        std::thread::yield_now();
-                    }
-                    SinkAnswer::Failed => {
-                        progress.fail();
-                        break;
-                    }
-                }
-            }
-            counters.items.add(1);
+        let Self { work, port } = self;
+        // As many as there may be: nobody waits for the tap event by event.
+        let taken = port.take(BATCH_MAX, |head, book, strategies, risk| {
+            work.slot(head, book, strategies, risk);
             last = head.event.frame;
         });
         match taken {
             Taken::Some => {
-                progress.set_tapped(last);
+                work.progress.set_tapped(last);
                 core.forget();
                 Poll::Worked
             }
             Taken::Empty => {
-                sink.idle();
+                work.sink.idle();
                 Poll::Idle
             }
             Taken::Shutdown => {
-                sink.finish();
+                work.sink.finish();
                 Poll::Done
             }
         }

@@ -209,13 +209,21 @@ impl ImbalanceTakerParameters {
     }
 
     /// Difference and sum of the bid and ask quantities over the best levels, the difference times 10⁶.
+    #[inline]
     fn lean(&self, view: &BookView) -> (i128, i128) {
-        let sum = |levels: &[Level]| {
-            let best = levels.iter().take(usize::from(self.levels));
-            best.fold(0i64, |sum, level| sum.saturating_add(level.qty.lots()))
+        let (bids, asks) = if self.levels >= view.levels {
+            // All that the view shows: the books have summed it.
+            (view.statistics.bid_depth.lots(), view.statistics.ask_depth.lots())
+        } else {
+            (self.depth(view.bids()), self.depth(view.asks()))
         };
-        let (bids, asks) = (i128::from(sum(view.bids())), i128::from(sum(view.asks())));
+        let (bids, asks) = (i128::from(bids), i128::from(asks));
         ((bids - asks) * 1_000_000, bids + asks)
+    }
+
+    fn depth(&self, levels: &[Level]) -> i64 {
+        let best = levels.iter().take(usize::from(self.levels));
+        best.fold(0i64, |sum, level| sum.saturating_add(level.qty.lots()))
     }
 }
 
