@@ -59,9 +59,10 @@ pub struct Setup {
 /// What a round measured, of the frames behind the opening and the warm-up. Nanoseconds.
 #[derive(Clone, Debug)]
 pub struct Round {
-    /// Frame taken by the normalizer to the end of risk, of frames that an order came of: no other core is in it.
+    /// Frame taken by the normalizer to the order in the egress ring, of frames that an order came of: no other core is in it.
     pub service: Histogram<u64>,
-    /// Frame's stamp (entry or intended) to the end of risk: of frames that an order came of, or of all, as [`Watch`] says.
+    /// Frame's stamp (entry or intended) to its order in the egress ring, or to the end of risk if there is none: of frames that an order came of, or of all, as
+    /// [`Watch`] says.
     pub response: Histogram<u64>,
     /// Frame's stamp to the order in the driver's hand, on the other core.
     pub round_trip: Histogram<u64>,
@@ -111,10 +112,11 @@ impl SlotSink for LatencySink {
         let (risk, start) = (slot.risk(), head.stamp.start);
         let has_order = risk.batch.verdicts().iter().any(|verdict| verdict.is_approved());
         if has_order && start != 0 {
-            seen.service.saturating_record(span(start, risk.stamp.done));
+            seen.service.saturating_record(span(start, risk.sent));
         }
         if (has_order || self.watch != Watch::Orders) && head.frame_stamp != 0 {
-            seen.response.saturating_record(span(head.frame_stamp, risk.stamp.done));
+            let end = if has_order { risk.sent } else { risk.stamp.done };
+            seen.response.saturating_record(span(head.frame_stamp, end));
         }
         if self.burst_size > 1 {
             let index = (self.market_frames - self.opening - 1) as usize % self.burst_size;

@@ -99,7 +99,8 @@ impl LatencyTap {
         let Some(histograms) = &mut self.current else { return };
         let head = slot.head();
         let mut stage = |index: usize, before: Ticks, start: Ticks, done: Ticks| {
-            if start != 0 {
+            // The ends alone have no service.
+            if start != 0 && done != 0 {
                 histograms.record(index, clock.nanos_between(before, start));
                 histograms.record(index + 1, clock.nanos_between(start, done));
             }
@@ -115,9 +116,9 @@ impl LatencyTap {
         let risk = slot.risk();
         stage(RISK, before, risk.stamp.start, risk.stamp.done);
         if risk.stamp.done != 0 && risk.batch.verdicts().iter().any(|verdict| verdict.is_approved()) {
-            histograms.record(TICK_TO_ORDER, clock.nanos_between(head.frame_stamp, risk.stamp.done));
+            histograms.record(TICK_TO_ORDER, clock.nanos_between(head.frame_stamp, risk.sent));
             if head.stamp.start != 0 {
-                let service = clock.nanos_between(head.stamp.start, risk.stamp.done);
+                let service = clock.nanos_between(head.stamp.start, risk.sent);
                 histograms.record(TICK_TO_ORDER_SERVICE, service);
             }
         }

@@ -50,8 +50,8 @@ fn rings_that_are_no_power_of_two_and_bursts_out_of_range_are_refused() {
         "use 65536",
     );
     refused("event_slots = 64", "event_slots = 0", "pipeline.event_slots", "0 slots", "use 64");
-    refused("burst = 4 ", "burst = 0 ", "pipeline.burst", "0 is out of range", "1 to 16");
-    refused("burst = 4 ", "burst = 17 ", "pipeline.burst", "17", "1 to 16");
+    refused("burst = 1 ", "burst = 0 ", "pipeline.burst", "0 is out of range", "1 to 16");
+    refused("burst = 1 ", "burst = 17 ", "pipeline.burst", "17", "1 to 16");
 }
 
 #[test]

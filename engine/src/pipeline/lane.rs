@@ -121,6 +121,8 @@ pub struct StrategyLane {
 pub struct RiskLane {
     /// When.
     pub stamp: StageStamp,
+    /// When the last order or refusal of the event was in the egress ring; 0 if there was none.
+    pub sent: Ticks,
     /// The trading state after the event.
     pub state: TradingState,
     /// What.
@@ -189,7 +191,12 @@ impl BookLane {
 impl RiskLane {
     /// Of no event yet.
     pub fn vacant() -> Self {
-        Self { stamp: StageStamp::default(), state: TradingState::Normal, batch: VerdictBatch::new() }
+        Self {
+            stamp: StageStamp::default(),
+            sent: 0,
+            state: TradingState::Normal,
+            batch: VerdictBatch::new(),
+        }
     }
 }
 

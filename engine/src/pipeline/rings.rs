@@ -1,7 +1,7 @@
 //! The ingress ring (frames) and the egress ring (orders): plain rings without lanes.
 
 use crate::risk::{Egress, Outbound};
-use crate::words::{Frame, FrameHeader};
+use crate::words::{Clock, Frame, FrameHeader, Ticks};
 use disruptor::{
     BusySpin, EventPoller, MultiConsumerBarrier, Polling, Producer, SingleConsumerBarrier, SingleProducer,
     SingleProducerBarrier, build_single_producer,
@@ -97,12 +97,34 @@ pub(super) fn ingress_ring(slots: usize) -> (FrameProducer, FramePort, FramePort
 /// Where risk puts what it sends.
 pub(super) struct EgressProducer {
     producer: SingleProducer<Outbound, SingleConsumerBarrier>,
+    /// `None` if stamps are off.
+    clock: Option<Clock>,
+    /// When the last item was in the ring; 0 if none has come since [`EgressProducer::begin`].
+    sent: Ticks,
+}
+
+impl EgressProducer {
+    /// A new event begins.
+    #[inline]
+    pub(super) fn begin(&mut self) {
+        self.sent = 0;
+    }
+
+    /// When the event's last item was in the ring.
+    #[inline]
+    pub(super) fn sent(&self) -> Ticks {
+        self.sent
+    }
 }
 
 impl Egress for EgressProducer {
     #[inline]
     fn send(&mut self, outbound: &Outbound) -> bool {
-        self.producer.try_publish(|slot| *slot = *outbound).is_ok()
+        let has_room = self.producer.try_publish(|slot| *slot = *outbound).is_ok();
+        if let Some(clock) = &self.clock {
+            self.sent = clock.ticks();
+        }
+        has_room
     }
 }
 
@@ -125,9 +147,9 @@ impl EgressPort {
     }
 }
 
-/// The egress ring.
-pub(super) fn egress_ring(slots: usize) -> (EgressProducer, EgressPort) {
+/// The egress ring; `clock` stamps what is put into it.
+pub(super) fn egress_ring(slots: usize, clock: Option<Clock>) -> (EgressProducer, EgressPort) {
     let builder = build_single_producer(slots, || Outbound::Vacant, BusySpin);
     let (poller, builder) = builder.new_event_poller();
-    (EgressProducer { producer: builder.build() }, EgressPort { poller })
+    (EgressProducer { producer: builder.build(), clock, sent: 0 }, EgressPort { poller })
 }

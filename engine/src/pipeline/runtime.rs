@@ -64,7 +64,7 @@ impl Default for PipelineConfig {
             ingress_slots: 1_024,
             event_slots: 64,
             egress_slots: 1_024,
-            burst: 4,
+            burst: 1,
             stamps: StampMode::All,
             lock_memory: false,
             gap_threshold: Nanos::from_micros(10),
@@ -265,7 +265,8 @@ impl Pipeline {
         let mut counters = PipelineCounters::default();
         // 1, 2: the rings that there are always
         let (frames, normalizer_port, journal_port) = ingress_ring(config.ingress_slots);
-        let (egress, egress_port) = egress_ring(config.egress_slots);
+        let (egress, egress_port) =
+            egress_ring(config.egress_slots, (config.stamps != StampMode::Off).then(|| clock.clone()));
 
         let normalizer = NormalizerWork::new(
             stages.normalizer,

@@ -268,6 +268,7 @@ impl RiskWork {
         lane: &mut RiskLane,
     ) {
         let start = core.start();
+        self.egress.begin();
         self.risk.on_event(
             &head.event,
             &head.payload,
@@ -278,6 +279,7 @@ impl RiskWork {
             &mut self.egress,
         );
         lane.state = self.risk.state();
+        lane.sent = self.egress.sent();
         lane.stamp = StageStamp { start, done: core.end() };
         self.counters.items.add(1);
         if head.event.has(Event::END_OF_FRAME) {
