@@ -141,9 +141,9 @@ impl EventBatch {
         self.events.truncate(count);
     }
 
-    /// Writes frame number, receive time and the end marks.
+    /// Writes frame number, receive time and the end marks, and counts the events.
     #[inline]
-    fn finish(&mut self, meta: &MessageMeta) {
+    fn finish(&mut self, meta: &MessageMeta, counters: &NormalizerCounters) {
         if self.overflowed {
             self.clear();
             self.push_malformed(InstrumentId::ALL, DecodeError::TooLarge, EVENTS_PER_MESSAGE_MAX);
@@ -154,6 +154,7 @@ impl EventBatch {
         for event in &mut self.events {
             event.frame = meta.frame;
             event.receive_time = meta.receive_time;
+            counters.event(event.kind_number);
         }
         if let Some(last) = self.events.last_mut() {
             last.flags |= Event::END_OF_FRAME | Event::END_OF_GROUP;
@@ -185,6 +186,15 @@ pub struct NormalizerCounters {
     pub bytes: Counter,
     /// Events given, by [`EventKind`] (index: number − 1).
     pub events: [Counter; EventKind::EVERY.len()],
+}
+
+impl NormalizerCounters {
+    #[inline]
+    fn event(&self, kind_number: u8) {
+        if let Some(counter) = self.events.get(usize::from(kind_number).wrapping_sub(1)) {
+            counter.add(1);
+        }
+    }
 }
 
 /// The stage. One decoder a source.
@@ -304,13 +314,8 @@ impl Normalizer {
             },
             None => self.batch.push_malformed(InstrumentId::ALL, DecodeError::UnknownType, 0),
         }
-        self.batch.finish(meta);
+        self.batch.finish(meta, &self.counters);
         self.counters.messages.add(1);
-        for event in self.batch.events() {
-            if let Some(counter) = self.counters.events.get(usize::from(event.kind_number).wrapping_sub(1)) {
-                counter.add(1);
-            }
-        }
     }
 }
 

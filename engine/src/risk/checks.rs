@@ -13,6 +13,13 @@ use crate::words::{
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Refused(RejectCode, i64, i64);
 
+/// Made out of line: an approved order runs through the checks without a jump.
+#[cold]
+#[inline(never)]
+fn refusal(code: RejectCode, value: i64, limit: i64) -> Refused {
+    Refused(code, value, limit)
+}
+
 /// An intent whose numbers are an action, a side and a time in force, by a strategy that is known, about orders of its own.
 #[derive(Clone, Copy, Debug)]
 struct Formed {
@@ -112,7 +119,7 @@ impl Risk {
                 if self.room.for_cancel() {
                     Ok(place)
                 } else {
-                    Err(Refused(
+                    Err(refusal(
                         RejectCode::EgressFull,
                         self.room.under_way() as i64,
                         self.room.slots() as i64,
@@ -131,13 +138,13 @@ impl Risk {
     #[inline]
     fn change(&self, intent: &Intent, formed: &Formed, input: OrderInput) -> Result<Place, Refused> {
         let Some(order) = self.orders.get(intent.order) else {
-            return Err(Refused(RejectCode::UnknownOrder, 0, 0));
+            return Err(refusal(RejectCode::UnknownOrder, 0, 0));
         };
         if order.instrument != intent.instrument || order.side != formed.side {
-            return Err(Refused(RejectCode::Malformed, i64::from(intent.action_number), 0));
+            return Err(refusal(RejectCode::Malformed, i64::from(intent.action_number), 0));
         }
         if !transition(order.state, input).expected {
-            return Err(Refused(RejectCode::PendingChange, 0, 0));
+            return Err(refusal(RejectCode::PendingChange, 0, 0));
         }
         Ok(Place { tradable: order.tradable as usize, cell: order.cell as usize })
     }
@@ -151,8 +158,8 @@ impl Risk {
         let state = self.trading.state();
         match state {
             TradingState::Normal | TradingState::ReduceOnly => {}
-            TradingState::CancelOnly => return Err(Refused(Code::CancelOnly, state as i64, 0)),
-            TradingState::Halted => return Err(Refused(Code::Halted, state as i64, 0)),
+            TradingState::CancelOnly => return Err(refusal(Code::CancelOnly, state as i64, 0)),
+            TradingState::Halted => return Err(refusal(Code::Halted, state as i64, 0)),
         }
 
         // The instrument and the moment.
@@ -164,37 +171,37 @@ impl Risk {
         let cell = self.cells.get(place.cell).ok_or(not_tradable)?;
         let position_max = cell.position_max.ok_or(not_tradable)?;
         if now > terms.expiry {
-            return Err(Refused(Code::InstrumentExpired, now.get(), terms.expiry.get()));
+            return Err(refusal(Code::InstrumentExpired, now.get(), terms.expiry.get()));
         }
         if !terms.calendar.is_open(now) {
-            return Err(Refused(Code::SessionClosed, now.get(), 0));
+            return Err(refusal(Code::SessionClosed, now.get(), 0));
         }
         if let Some(status) = terms.market.closed() {
-            return Err(Refused(Code::MarketNotOpen, status as i64, 0));
+            return Err(refusal(Code::MarketNotOpen, status as i64, 0));
         }
         if now > intent.valid_until {
-            return Err(Refused(Code::IntentExpired, now.get(), intent.valid_until.get()));
+            return Err(refusal(Code::IntentExpired, now.get(), intent.valid_until.get()));
         }
 
         // The order by itself.
         if lots <= 0 {
-            return Err(Refused(Code::BadQuantity, lots, 0));
+            return Err(refusal(Code::BadQuantity, lots, 0));
         }
         if !terms.ticks.on_grid(price) {
-            return Err(Refused(Code::OffTick, price.nanos(), terms.ticks.tick_at(price).nanos()));
+            return Err(refusal(Code::OffTick, price.nanos(), terms.ticks.tick_at(price).nanos()));
         }
         if price < terms.price_min {
-            return Err(Refused(Code::PriceLimit, price.nanos(), terms.price_min.nanos()));
+            return Err(refusal(Code::PriceLimit, price.nanos(), terms.price_min.nanos()));
         }
         if price > terms.price_max {
-            return Err(Refused(Code::PriceLimit, price.nanos(), terms.price_max.nanos()));
+            return Err(refusal(Code::PriceLimit, price.nanos(), terms.price_max.nanos()));
         }
         if lots > limits.order_qty_max.lots() {
-            return Err(Refused(Code::MaxOrderQty, lots, limits.order_qty_max.lots()));
+            return Err(refusal(Code::MaxOrderQty, lots, limits.order_qty_max.lots()));
         }
         let notional = terms.unit.value(price, lots).map_or(i64::MAX, i64::saturating_abs);
         if notional > limits.order_notional_max.nanos() || notional == i64::MAX {
-            return Err(Refused(Code::MaxOrderNotional, notional, limits.order_notional_max.nanos()));
+            return Err(refusal(Code::MaxOrderNotional, notional, limits.order_notional_max.nanos()));
         }
 
         // The order beside the position: everything that works on its side is taken as filled.
@@ -206,34 +213,34 @@ impl Risk {
         };
         let must_reduce = state == TradingState::ReduceOnly || intent.flags & Intent::REDUCE_ONLY != 0;
         if must_reduce && !reduces {
-            return Err(Refused(Code::ReduceOnly, after, before));
+            return Err(refusal(Code::ReduceOnly, after, before));
         }
 
         // The market: an order that reduces risk is not kept in by bad data, only by a price that is plainly wrong.
         if !reduces {
             if terms.market.is_quarantined() {
-                return Err(Refused(Code::Quarantined, 0, 0));
+                return Err(refusal(Code::Quarantined, 0, 0));
             }
             if let Some(age) = terms.market.age(now)
                 && age > self.stale_after
             {
-                return Err(Refused(Code::StaleData, age.get(), self.stale_after.get()));
+                return Err(refusal(Code::StaleData, age.get(), self.stale_after.get()));
             }
         }
         let Some(reference) = terms.market.reference() else {
-            return Err(Refused(Code::NoReferencePrice, 0, 0));
+            return Err(refusal(Code::NoReferencePrice, 0, 0));
         };
         let tick = terms.ticks.tick_at(reference);
         if !limits.collar.allows(price, reference, tick) {
             let nearest = limits.collar.nearest(price, reference, tick);
-            return Err(Refused(Code::PriceCollar, price.nanos(), nearest));
+            return Err(refusal(Code::PriceCollar, price.nanos(), nearest));
         }
 
         // The sums.
         let of_all = worst(terms.net, side, terms.buys, terms.sells, lots);
         for (worst, limit) in [(after, position_max), (of_all, limits.position_max.lots())] {
             if worst.saturating_mul(side.sign()) > limit {
-                return Err(Refused(Code::PositionLimit, worst, limit));
+                return Err(refusal(Code::PositionLimit, worst, limit));
             }
         }
         self.duplicate(intent, formed, place, now, id)?;
@@ -243,14 +250,14 @@ impl Risk {
             Action::New | Action::Cancel => self.open_orders_max,
         };
         if with_this > most {
-            return Err(Refused(Code::OpenOrders, with_this as i64, most as i64));
+            return Err(refusal(Code::OpenOrders, with_this as i64, most as i64));
         }
         if self.rate.is_full(now) {
-            return Err(Refused(Code::MessageRate, self.rate.limit() + 1, self.rate.limit()));
+            return Err(refusal(Code::MessageRate, self.rate.limit() + 1, self.rate.limit()));
         }
         if !self.room.for_order() {
             let share = self.room.order_share() as i64;
-            return Err(Refused(Code::EgressFull, self.room.under_way() as i64, share));
+            return Err(refusal(Code::EgressFull, self.room.under_way() as i64, share));
         }
         Ok(place)
     }
@@ -314,12 +321,12 @@ impl Risk {
     /// Out through the egress ring. Counts the message, changes no order.
     fn transmit(&mut self, intent: &Intent, cause: &Cause, egress: &mut impl Egress) -> Result<(), Refused> {
         let Some(order) = ApprovedOrder::approve(intent, cause.frame, cause.stamp) else {
-            return Err(Refused(RejectCode::Malformed, i64::from(intent.action_number), 0));
+            return Err(refusal(RejectCode::Malformed, i64::from(intent.action_number), 0));
         };
         if !egress.send(&Outbound::Order(order)) {
             self.counters.egress_failures.add(1);
             self.halt("the egress ring took no order", cause.now);
-            return Err(Refused(
+            return Err(refusal(
                 RejectCode::EgressFull,
                 self.room.under_way() as i64,
                 self.room.slots() as i64,

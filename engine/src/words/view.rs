@@ -132,7 +132,7 @@ impl BookView {
         self.bid_count > 0 && self.ask_count > 0 && self.flags & (Self::QUARANTINED | Self::CROSSED) == 0
     }
 
-    /// Copies what counts: the head and the levels in use. What lies behind in `to` stays as it was, so compare by accessors.
+    /// Copies what counts: the head and the levels in use. What lies behind in `to` is of no meaning, so compare by accessors.
     #[inline]
     pub fn copy_to(&self, to: &mut BookView) {
         to.instrument = self.instrument;
@@ -145,11 +145,16 @@ impl BookView {
         to.venue_time = self.venue_time;
         to.update_id = self.update_id;
         to.statistics = self.statistics;
-        for (to, from) in to.bids.iter_mut().zip(self.bids()) {
-            *to = *from;
-        }
-        for (to, from) in to.asks.iter_mut().zip(self.asks()) {
-            *to = *from;
-        }
+        copy_levels(self.bids(), &self.bids, &mut to.bids);
+        copy_levels(self.asks(), &self.asks, &mut to.asks);
+    }
+}
+
+/// Copies the levels in use. Up to five, what views usually show, as five: a copy of known length is a few moves, one of another length a call.
+#[inline]
+fn copy_levels(used: &[Level], all: &[Level; VIEW_LEVELS_MAX], to: &mut [Level; VIEW_LEVELS_MAX]) {
+    match (all.first_chunk::<5>(), to.first_chunk_mut::<5>()) {
+        (Some(from), Some(to)) if used.len() <= 5 => *to = *from,
+        _ => *to = *all,
     }
 }
