@@ -43,7 +43,7 @@ fn series(
     let setup = Setup {
         market: Arc::clone(market),
         load: bench.plan.load(),
-        stamps: StampMode::All,
+        stamps: StampMode::Ends,
         stamps_entry: false,
         traded: TRADED,
         burst: PipelineConfig::default().burst,

@@ -24,27 +24,11 @@ pub(super) fn microprice(bbo: &Bbo) -> Price {
     match product {
         Some(product) if product >= 0 && bid >= 0 && total > 0 => {
             let (product, total) = (product as u64, total as u64);
-            let whole = quotient(product, total);
-            let rest = product - whole * total;
+            let (whole, rest) = (product / total, product % total);
             // bid ≥ 0, so a half away from zero is a half up; whole ≤ spread, so the sum is at most ask. total ≤ 2^59.
             Price::from_nanos(bid + whole as i64 + i64::from(rest * 2 >= total))
         }
         _ => microprice_wide(bbo),
-    }
-}
-
-/// `dividend / divisor`, exactly; `divisor` is above 0.
-///
-/// A division of doubles takes half as long as one of 64-bit integers. The quotient of integers whose sum is below 2^53 is no integer's neighbour but that integer
-/// itself: it differs from the next greater integer `k` by at least `1/divisor`, its double by at most `k·2^-53`, and `k·divisor ≤ dividend + divisor`. So cutting
-/// off what stands behind the point gives the same as the integers.
-#[inline]
-fn quotient(dividend: u64, divisor: u64) -> u64 {
-    const EXACT: u64 = 1 << 52;
-    if (dividend | divisor) < EXACT {
-        (dividend as i64 as f64 / divisor as i64 as f64) as i64 as u64
-    } else {
-        dividend / divisor
     }
 }
 
@@ -63,12 +47,8 @@ pub(super) fn imbalance(bid: i64, ask: i64) -> i64 {
     if total <= 0 {
         return 0;
     }
-    match difference.unsigned_abs().checked_mul(UNIT as u64) {
-        Some(product) => {
-            // total > 0, and the quotient is at most 1e9. The sign by a mask: nobody can predict it.
-            let (size, sign) = (quotient(product, total as u64) as i64, difference >> 63);
-            (size ^ sign) - sign
-        }
+    match difference.checked_mul(UNIT) {
+        Some(product) => product / total,
         // |difference| ≤ total, so the quotient is within ±1e9.
         None => (i128::from(difference) * i128::from(UNIT) / i128::from(total)) as i64,
     }
@@ -103,25 +83,5 @@ pub(super) fn quote_rule(price: Price, bid: Price, ask: Price) -> Option<i8> {
         std::cmp::Ordering::Greater => Some(1),
         std::cmp::Ordering::Less => Some(-1),
         std::cmp::Ordering::Equal => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quotient;
-    use proptest::prelude::*;
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20_000))]
-
-        #[test]
-        fn quotients_are_those_of_the_integers(divisor in 1_u64..1 << 53, whole: u64, off in 0_u64..3, shift in 0_u32..53) {
-            // Next to a multiple of the divisor, where rounding could go wrong, at every size.
-            let divisor = (divisor >> shift).max(1);
-            let multiple = (whole % ((1 << 53) / divisor)) * divisor;
-            for dividend in [multiple + off, multiple.saturating_sub(off), whole, whole >> shift] {
-                prop_assert_eq!(quotient(dividend, divisor), dividend / divisor);
-            }
-        }
     }
 }
