@@ -60,6 +60,9 @@ fn suite(page: &mut String, run: &Artefact, earlier: &[&Artefact]) {
     for skipped in &run.skipped {
         put!(page, "<p class=\"skipped\">Left out: {}</p>\n", escape(skipped));
     }
+    if let Some(unrest) = crate::floor::unrest(run) {
+        put!(page, "<p class=\"skipped\">Not a quiet host: {}.</p>\n", escape(&unrest));
+    }
     curve(page, run);
     if run.curve.is_empty() {
         let mut metrics = telling(run);

@@ -1,12 +1,12 @@
 //! Frame to order under open-loop load, in every topology that this host can carry. Control: the same stages as straight calls on one thread.
 
-use super::stages::{TRADED, describe, straight};
+use super::stages::{describe, straight};
 use crate::bench::{Bench, on_core};
 use crate::error::LabError;
-use crate::lab::{Market, Setup, Watch, round};
+use crate::lab::{Market, Setup, round};
 use crate::measure::Role;
 use crate::session::Journal;
-use spinward_engine::pipeline::{CoreSpec, IdleStrategy, PipelineConfig, Role as Agent, StampMode, Topology};
+use spinward_engine::pipeline::{CoreSpec, IdleStrategy, Role as Agent, Topology};
 use std::sync::Arc;
 
 /// Runs the suite.
@@ -41,16 +41,9 @@ fn series(
     warm_up: usize,
 ) -> Result<(), LabError> {
     let setup = Setup {
-        market: Arc::clone(market),
-        load: bench.plan.load(),
-        stamps: StampMode::All,
-        stamps_entry: false,
-        traded: TRADED,
-        burst: PipelineConfig::default().burst,
         warm_up,
-        watch: Watch::Orders,
         topology: topology.clone(),
-        host: bench.plan.host.clone(),
+        ..Setup::fused(market, bench.plan.load(), &bench.plan.host)
     };
     let clock = bench.clock.clone();
     let title = format!("{name}, {}", topology.name);
@@ -85,6 +78,11 @@ fn series(
             bench.across(&response, Role::Subject, None, &found.response, label)?;
             let there = format!("{title}: intended time → order on the sequencer's core");
             bench.across(&there, Role::Subject, None, &found.round_trip, label)?;
+        }
+        for (which, samples) in ["first", "last"].iter().zip(&found.burst) {
+            // Empty unless the load comes in bursts.
+            let name = format!("{title}: intended time → risk done, {which} of each burst [{label}]");
+            bench.sheet.latency(&name, Role::Subject, None, samples)?;
         }
         if topology.name == "fused" {
             let times = on_core(bench.core(), || straight(market, &clock, warm_up))??;

@@ -1,8 +1,8 @@
 //! What disturbed the threads while an order was under way.
 
-use super::{order_text, steps, time_of_day};
+use super::time_of_day;
 use crate::cli::output::nanos;
-use spinward_recorder::{Decision, InterferenceRow, Sample};
+use spinward_recorder::{GapRow, InterferenceRow, Sample};
 
 /// Most kinds of interrupts that are named for one thread.
 const NAMED_MAX: usize = 4;
@@ -44,56 +44,85 @@ pub(crate) fn text(row: &InterferenceRow) -> String {
 
 /// `3 eth0 (irq 41), 25 Local timer interrupts (LOC), 2 involuntary switches, 1.2 ms stolen`.
 fn happened(sample: &Sample) -> String {
-    let mut interrupts: Vec<(&String, u64)> =
-        sample.interrupts.iter().map(|(name, count)| (name, *count)).collect();
-    // A device is news, the processor's own ticks are not: these stand behind.
-    interrupts.sort_by_key(|(name, count)| (!name.contains("(irq "), std::cmp::Reverse(*count)));
-    let mut parts: Vec<String> =
-        interrupts.iter().take(NAMED_MAX).map(|(name, count)| format!("{count} {name}")).collect();
     let softirqs: u64 = sample.softirqs.values().sum();
+    let more = [(softirqs, "softirqs"), (sample.minor_faults, "minor page faults"), (sample.gaps, "gaps")];
+    let mut parts: Vec<String> = interrupts(sample).take(NAMED_MAX).collect();
+    parts.extend(taken(sample));
+    parts.extend(counted(&more));
+    if parts.is_empty() { "only voluntary switches".to_owned() } else { parts.join(", ") }
+}
+
+fn is_device(name: &str) -> bool {
+    name.contains("(irq ")
+}
+
+/// Interrupts by name, those of devices first: these are news, the processor's own ticks are not.
+fn interrupts(sample: &Sample) -> impl Iterator<Item = String> {
+    let mut interrupts: Vec<(&String, &u64)> = sample.interrupts.iter().collect();
+    interrupts.sort_by_key(|(name, count)| (!is_device(name), std::cmp::Reverse(**count)));
+    interrupts.into_iter().map(|(name, count)| format!("{count} {name}"))
+}
+
+/// What took the core away, or time from it.
+fn taken(sample: &Sample) -> Vec<String> {
     let counts = [
-        (softirqs, "softirqs"),
         (sample.involuntary_switches, "involuntary switches"),
         (sample.migrations, "migrations"),
         (sample.major_faults, "major page faults"),
-        (sample.minor_faults, "minor page faults"),
-        (sample.gaps, "gaps"),
     ];
-    parts
-        .extend(counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
+    let mut parts: Vec<String> = counted(&counts).collect();
     for (time, what) in [(sample.waited_ns, "waiting for the core"), (sample.steal_ns, "stolen")] {
         if time > 0 {
             parts.push(format!("{} {what}", nanos(time)));
         }
     }
-    if parts.is_empty() { "only voluntary switches".to_owned() } else { parts.join(", ") }
+    parts
 }
 
-/// One line for the summary of a session.
-pub(crate) fn slowest_line(decision: &Decision, rows: &[InterferenceRow]) -> String {
-    let (from, to) = (decision.received.get(), decision.risk.done.get());
-    let steps = steps::of_decision(decision);
-    let mut text = format!(
-        "slowest tick to order {} at {} (order {})",
-        nanos(u64::try_from(to - from).unwrap_or(0)),
-        time_of_day(from),
-        order_text(decision.order)
-    );
-    if let Some(step) = steps::longest(&steps) {
-        text.push_str(&format!(": {} {}", step.step, nanos(step.took_ns)));
+fn counted<'a>(counts: &'a [(u64, &'a str)]) -> impl Iterator<Item = String> + 'a {
+    counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"))
+}
+
+/// What stood in the way of whoever was under way from one time to the other, in a line, such as `3 eth0 (irq 41), 1 involuntary switches on core 5
+/// (gap of 50.00 µs, idle)`: the longest gap in common with it, and what the system did to that thread's core in the interval it lies in. Without
+/// a gap: what the interval held that should not be there at all.
+pub(crate) fn blame(rows: &[InterferenceRow], from_ns: i64, to_ns: i64) -> Option<String> {
+    let found = overlapping(rows, from_ns, to_ns);
+    let common = |gap: &&GapRow| gap.to_ns.min(to_ns) - gap.from_ns.max(from_ns);
+    let gaps = found.iter().filter_map(|row| match row {
+        InterferenceRow::Gap(gap) => Some(gap),
+        InterferenceRow::Sample(_) => None,
+    });
+    let gap = gaps.max_by_key(common);
+    let samples = found.iter().filter_map(|row| match row {
+        InterferenceRow::Sample(sample) => Some(sample),
+        InterferenceRow::Gap(_) => None,
+    });
+    let devices =
+        |sample: &Sample| -> Vec<String> { interrupts(sample).filter(|text| is_device(text)).collect() };
+    let Some(gap) = gap else {
+        return samples
+            .map(|sample| (sample, [devices(sample), taken(sample)].concat()))
+            .find(|(_, parts)| !parts.is_empty())
+            .map(|(sample, parts)| format!("{} on core {}", parts.join(", "), sample.core));
+    };
+    let how = if gap.worked { "with work in it" } else { "idle" };
+    let length = nanos(u64::try_from(gap.to_ns - gap.from_ns).unwrap_or(0));
+    let Some(sample) = samples.into_iter().find(|sample| sample.thread == gap.thread) else {
+        return Some(format!("gap of {length} on {}, {how}", gap.thread));
+    };
+    let mut parts = devices(sample);
+    parts.extend(taken(sample));
+    if parts.is_empty() {
+        parts.extend(interrupts(sample).take(2));
     }
-    if let Some(row) = overlapping(rows, from, to).first() {
-        text.push_str(&format!("; {}", self::text(row)));
-    }
-    text
+    let what = if parts.is_empty() { "nothing known".to_owned() } else { parts.join(", ") };
+    Some(format!("{what} on core {} (gap of {length}, {how})", sample.core))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use spinward_engine::words::Nanos;
-    use spinward_recorder::{GapRow, StageTimes};
-
     const SECOND: i64 = 1_000_000_000;
 
     fn rows() -> Vec<InterferenceRow> {
@@ -139,17 +168,30 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_names_the_stage_and_the_disturbance() {
-        let decision = Decision {
-            order: spinward_engine::words::OrderId::new(25),
-            received: Nanos::new(SECOND),
-            normalizer: StageTimes { start: Nanos::new(SECOND + 56_000), done: Nanos::new(SECOND + 56_100) },
-            risk: StageTimes { start: Nanos::new(SECOND + 56_100), done: Nanos::new(SECOND + 56_200) },
-            ..Decision::default()
-        };
+    fn an_outlier_is_laid_to_what_happened_on_the_core_that_stood_still() {
+        let rows = rows();
         assert_eq!(
-            slowest_line(&decision, &rows()),
-            "slowest tick to order 56.20 µs at 00:00:01.000000000 (order 0:25): normalizer queue 56.00 µs; gap of 50.00 µs on sw1-normalizer (core 5) from 00:00:01.000005000, idle"
+            blame(&rows, SECOND + 1_000, SECOND + 60_000).unwrap(),
+            "3 eth0 (irq 41), 1 involuntary switches on core 5 (gap of 50.00 µs, idle)"
+        );
+        // No gap at that time: what should not be there at all.
+        assert_eq!(blame(&rows, 2 * SECOND + 1, 2 * SECOND + 2).unwrap(), "3 eth0 (irq 41) on core 5");
+        assert_eq!(blame(&rows, 0, SECOND - 1), None);
+    }
+
+    #[test]
+    fn a_gap_without_anything_but_the_kernels_tick_is_laid_to_the_tick() {
+        let mut rows = rows();
+        if let Some(InterferenceRow::Sample(sample)) = rows.first_mut() {
+            sample.interrupts.retain(|name, _| !is_device(name));
+            sample.involuntary_switches = 0;
+        }
+        let told = |rows: &[InterferenceRow]| blame(rows, SECOND + 1_000, SECOND + 60_000).unwrap();
+        assert_eq!(told(&rows), "25 Local timer interrupts (LOC) on core 5 (gap of 50.00 µs, idle)");
+        assert_eq!(
+            told(&rows[1..]),
+            "gap of 50.00 µs on sw1-normalizer, idle",
+            "the interval is not over yet"
         );
     }
 }
