@@ -2,7 +2,7 @@
 
 use crate::error::LabError;
 use crate::histogram::histogram;
-use crate::session::Store;
+use crate::session::{Store, session_tap};
 use hdrhistogram::Histogram;
 use spinward_engine::pipeline::{
     FrameSink, HostCores, IdleStrategy, Pipeline, PipelineConfig, SinkAnswer, SlotSink, SlotView, Stall,
@@ -37,6 +37,17 @@ pub enum Watch {
     Nothing,
 }
 
+/// What a round keeps of what a session keeps. It runs on the stages' core.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Keeps {
+    /// Nothing.
+    Nothing,
+    /// Digests and histograms of every event.
+    Tap,
+    /// These, and the life of every order.
+    Orders,
+}
+
 /// What a round is made of.
 #[derive(Clone)]
 pub struct Setup {
@@ -58,8 +69,8 @@ pub struct Setup {
     pub watch: Watch,
     /// Put into a stage on purpose.
     pub stall: Option<Stall>,
-    /// Whether the life of every order is stored as in a session; it needs stamps.
-    pub keeps_orders: bool,
+    /// What is kept of it besides, as in a session.
+    pub keeps: Keeps,
     /// Which agent runs where.
     pub topology: Topology,
     /// The cores there are.
@@ -79,7 +90,7 @@ impl Setup {
             warm_up: 0,
             watch: Watch::Orders,
             stall: None,
-            keeps_orders: false,
+            keeps: Keeps::Nothing,
             topology: Topology::fused(&host.preferred(), 1, IdleStrategy::Spin),
             host: host.clone(),
         }
@@ -196,13 +207,14 @@ fn pair() -> Result<[Histogram<u64>; 2], LabError> {
 /// A part refuses its settings, or a thread cannot start.
 pub fn round(setup: &Setup, clock: &Clock, journal: impl FrameSink + 'static) -> Result<Round, LabError> {
     let (driver, outcome) = MemoryDriver::new(setup, clock)?;
-    let store = setup.keeps_orders.then(Store::new).transpose()?;
-    let (driver, session) = match &store {
-        Some(store) => {
+    let store = (setup.keeps == Keeps::Orders).then(Store::new).transpose()?;
+    let (driver, session) = match (&store, setup.keeps) {
+        (Some(store), _) => {
             let (driver, tap) = store.round(driver, clock, setup.topology.strategy_cores())?;
             (driver, Some(tap))
         }
-        None => (ExitDriver::without_store(driver), None),
+        (None, Keeps::Nothing) => (ExitDriver::without_store(driver), None),
+        (None, Keeps::Tap | Keeps::Orders) => (ExitDriver::without_store(driver), Some(session_tap(clock)?)),
     };
     let (results, seen) = sync_channel(1);
     let sink = LatencySink {

@@ -61,6 +61,16 @@ impl Drop for Journal {
     }
 }
 
+/// The tap of a session, with digests and histograms; no audit.
+///
+/// # Errors
+/// None with the fixed bounds of its histograms.
+pub fn session_tap(clock: &Clock) -> Result<SessionTap, LabError> {
+    let (latency, _) = latency_exchange(clock, None).map_err(LabError::failed)?;
+    let (outcome, _) = sync_channel(1);
+    Ok(SessionTap::new(clock.clone(), None, Some(latency), 0, outcome))
+}
+
 /// The stored lives of one round's orders; its files go with it.
 pub struct Store {
     folder: PathBuf,
@@ -80,7 +90,7 @@ impl Store {
         Ok(Self { folder, preparer: Preparer::start().map_err(LabError::failed)? })
     }
 
-    /// The driver that stores ways out, and the tap of a session that stores decisions and histograms; no audit.
+    /// The driver that stores ways out, and the tap that stores decisions.
     ///
     /// # Errors
     /// The folder cannot be written.
@@ -98,14 +108,9 @@ impl Store {
             .map_err(LabError::failed)?;
         let exits = OrderWriter::exits(&folder.join("exits"), &config, preparer, identity)
             .map_err(LabError::failed)?;
-        let (latency, _) = latency_exchange(clock, None).map_err(LabError::failed)?;
-        // What ends is dropped with its channel: the files are thrown away anyway.
-        let ((outcome, _), (ended, _)) = (sync_channel(1), sync_channel(1));
-        let tap = SessionTap::new(clock.clone(), None, Some(latency), 0, outcome).with_orders(OrderTap::new(
-            orders,
-            time.clone(),
-            strategy_cores,
-        ));
+        // The writers are dropped with their channels: the files are thrown away anyway.
+        let (ended, _) = sync_channel(1);
+        let tap = session_tap(clock)?.with_orders(OrderTap::new(orders, time.clone(), strategy_cores));
         Ok((ExitDriver::new(driver, exits, time, ended), tap))
     }
 }

@@ -1,11 +1,12 @@
-//! What measuring costs: tick to order with stamps at both ends, at every stage, and with the life of every order stored. Control: stamps off.
+//! What measuring costs: tick to order with stamps at both ends, at every stage, with the digests and histograms of a session, and with the life
+//! of every order stored. Control: stamps off, nothing kept.
 //!
-//! The four take turns, and each round begins with another one, so that what drifts with time is nobody's advantage.
+//! The five take turns, and each round begins with another one, so that what drifts with time is nobody's advantage.
 
 use super::stages::describe;
 use crate::bench::Bench;
 use crate::error::LabError;
-use crate::lab::{Market, Setup, round};
+use crate::lab::{Keeps, Market, Setup, round};
 use crate::measure::Role;
 use crate::session::Journal;
 use spinward_engine::pipeline::StampMode;
@@ -13,12 +14,13 @@ use std::sync::Arc;
 
 const OFF: &str = "stamps off";
 
-/// Name, stamps, whether orders are stored.
-const MODES: [(&str, StampMode, bool); 4] = [
-    (OFF, StampMode::Off, false),
-    ("stamps at the ends", StampMode::Ends, false),
-    ("stamps at every stage", StampMode::All, false),
-    ("stamps at every stage and orders stored", StampMode::All, true),
+/// Name, stamps, what is kept.
+const MODES: [(&str, StampMode, Keeps); 5] = [
+    (OFF, StampMode::Off, Keeps::Nothing),
+    ("stamps at the ends", StampMode::Ends, Keeps::Nothing),
+    ("stamps at every stage", StampMode::All, Keeps::Nothing),
+    ("stamps, digests and histograms", StampMode::All, Keeps::Tap),
+    ("stamps, digests, histograms and orders", StampMode::All, Keeps::Orders),
 ];
 
 /// Runs the suite.
@@ -40,8 +42,8 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<(), LabError> {
     let base = Setup { warm_up, ..Setup::fused(&market, load, &bench.plan.host) };
     for index in 0..bench.plan.rounds {
         bench.say(&format!("stamps, round {} of {}", index + 1, bench.plan.rounds));
-        for (name, stamps, keeps_orders) in MODES.iter().cycle().skip(index % MODES.len()).take(MODES.len()) {
-            let setup = Setup { stamps: *stamps, keeps_orders: *keeps_orders, ..base.clone() };
+        for (name, stamps, keeps) in MODES.iter().cycle().skip(index % MODES.len()).take(MODES.len()) {
+            let setup = Setup { stamps: *stamps, keeps: *keeps, ..base.clone() };
             let (found, label) = bench.labelled(cores, || {
                 let journal = Journal::new(&format!("{name}-{index}"), market.count())?;
                 round(&setup, &clock, journal.sink()?)

@@ -18,8 +18,32 @@ pub(crate) fn overlapping(rows: &[InterferenceRow], from_ns: i64, to_ns: i64) ->
     found
 }
 
+/// Gaps that are told one by one.
+const TOLD_GAPS: usize = 4;
+
+/// The rows for people, a line each: the longest gaps, what the others come to, then the samples.
+pub(crate) fn lines(rows: &[InterferenceRow]) -> Vec<String> {
+    let length = |row: &InterferenceRow| row.span().1 - row.span().0;
+    let (mut gaps, samples): (Vec<_>, Vec<_>) =
+        rows.iter().partition(|row| matches!(row, InterferenceRow::Gap(_)));
+    gaps.sort_by_key(|row| std::cmp::Reverse(length(row)));
+    let others = gaps.split_off(gaps.len().min(TOLD_GAPS));
+    gaps.sort_by_key(|row| row.span());
+    let mut lines: Vec<String> = gaps.into_iter().map(text).collect();
+    if !others.is_empty() {
+        let sum: i64 = others.iter().map(|row| length(row)).sum();
+        lines.push(format!(
+            "{} shorter gaps, {} in all (`--json` has each)",
+            others.len(),
+            nanos(u64::try_from(sum).unwrap_or(0))
+        ));
+    }
+    lines.extend(samples.into_iter().map(text));
+    lines
+}
+
 /// One row for people, such as `gap of 1.10 ms on sw1-normalizer (core 5) from 14:03:07.012345678, idle`.
-pub(crate) fn text(row: &InterferenceRow) -> String {
+fn text(row: &InterferenceRow) -> String {
     match row {
         InterferenceRow::Gap(gap) => {
             let core = gap.core.map_or_else(String::new, |core| format!(" (core {core})"));
@@ -70,13 +94,10 @@ fn taken(sample: &Sample) -> Vec<String> {
         (sample.migrations, "migrations"),
         (sample.major_faults, "major page faults"),
     ];
-    let mut parts: Vec<String> = counted(&counts).collect();
-    for (time, what) in [(sample.waited_ns, "waiting for the core"), (sample.steal_ns, "stolen")] {
-        if time > 0 {
-            parts.push(format!("{} {what}", nanos(time)));
-        }
-    }
-    parts
+    let times = [(sample.waited_ns, "waiting for the core"), (sample.steal_ns, "stolen")];
+    let times =
+        times.iter().filter(|(time, _)| *time > 0).map(|(time, what)| format!("{} {what}", nanos(*time)));
+    times.chain(counted(&counts)).collect()
 }
 
 fn counted<'a>(counts: &'a [(u64, &'a str)]) -> impl Iterator<Item = String> + 'a {
@@ -111,8 +132,13 @@ pub(crate) fn blame(rows: &[InterferenceRow], from_ns: i64, to_ns: i64) -> Optio
     let Some(sample) = samples.into_iter().find(|sample| sample.thread == gap.thread) else {
         return Some(format!("gap of {length} on {}, {how}", gap.thread));
     };
-    let mut parts = devices(sample);
-    parts.extend(taken(sample));
+    // Who had the core for most of the gap stands first.
+    let away_ns = i64::try_from(sample.waited_ns.saturating_add(sample.steal_ns)).unwrap_or(i64::MAX);
+    let mut parts = if away_ns >= (gap.to_ns - gap.from_ns) / 2 {
+        [taken(sample), devices(sample)].concat()
+    } else {
+        [devices(sample), taken(sample)].concat()
+    };
     if parts.is_empty() {
         parts.extend(interrupts(sample).take(2));
     }
@@ -168,11 +194,35 @@ mod tests {
     }
 
     #[test]
+    fn many_gaps_are_told_by_the_longest_ones_and_what_the_others_come_to() {
+        let gap = |at: i64, length: i64| {
+            InterferenceRow::Gap(GapRow { from_ns: at, to_ns: at + length, ..GapRow::default() })
+        };
+        let mut rows: Vec<_> = (1..=10).map(|number| gap(number * 1_000_000, number * 10_000)).collect();
+        rows.extend(self::rows().into_iter().filter(|row| matches!(row, InterferenceRow::Sample(_))));
+        let told = lines(&rows);
+        assert_eq!(told.len(), 4 + 1 + 2);
+        assert!(
+            told[0].starts_with("gap of 70.00 µs") && told[3].starts_with("gap of 100.00 µs"),
+            "{told:?}"
+        );
+        assert_eq!(told[4], "6 shorter gaps, 210.00 µs in all (`--json` has each)");
+    }
+
+    #[test]
     fn an_outlier_is_laid_to_what_happened_on_the_core_that_stood_still() {
         let rows = rows();
         assert_eq!(
             blame(&rows, SECOND + 1_000, SECOND + 60_000).unwrap(),
             "3 eth0 (irq 41), 1 involuntary switches on core 5 (gap of 50.00 µs, idle)"
+        );
+        let mut waited = rows.clone();
+        if let Some(InterferenceRow::Sample(sample)) = waited.first_mut() {
+            sample.waited_ns = 40_000;
+        }
+        assert_eq!(
+            blame(&waited, SECOND + 1_000, SECOND + 60_000).unwrap(),
+            "40.00 µs waiting for the core, 1 involuntary switches, 3 eth0 (irq 41) on core 5 (gap of 50.00 µs, idle)"
         );
         // No gap at that time: what should not be there at all.
         assert_eq!(blame(&rows, 2 * SECOND + 1, 2 * SECOND + 2).unwrap(), "3 eth0 (irq 41) on core 5");

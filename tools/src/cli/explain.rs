@@ -2,7 +2,7 @@
 
 use super::ExplainArgs;
 use super::output::{self, Table, line};
-use crate::attribution::around::{overlapping, text as disturbance};
+use crate::attribution::around::{self, overlapping};
 use crate::attribution::causes::{Cause, Causes, snake};
 use crate::attribution::history::{Entry, History, action_name, intent_text, report_text, verdict_text};
 use crate::attribution::steps::{self, Step, StepKind};
@@ -266,8 +266,8 @@ fn print(report: &Report) {
         if !message.interference.is_empty() {
             line("");
         }
-        for row in &message.interference {
-            line(format!("around    {}", disturbance(row)));
+        for row in around::lines(&message.interference) {
+            line(format!("around    {row}"));
         }
     }
     line("");

@@ -3,7 +3,7 @@
 use super::SlowestArgs;
 use super::explain::cause_lines;
 use super::output::{self, Table, line};
-use crate::attribution::around::{overlapping, text as disturbance};
+use crate::attribution::around::{self, overlapping};
 use crate::attribution::causes::{Cause, Causes};
 use crate::attribution::history::action_name;
 use crate::attribution::steps::{self, Step};
@@ -153,8 +153,8 @@ fn print(report: &Report) {
             .map(|step| format!("{} {}", step.step, output::nanos(step.took_ns)))
             .collect();
         line(format!("  steps   {}", told.join(", ")));
-        for row in &slow.interference {
-            line(format!("  around  {}", disturbance(row)));
+        for row in around::lines(&slow.interference) {
+            line(format!("  around  {row}"));
         }
         if slow.interference.is_empty() {
             line("  around  nothing was noted");
