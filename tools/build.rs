@@ -13,4 +13,8 @@ fn main() {
     println!("cargo:rustc-env=SPINWARD_COMMIT={commit}");
     println!("cargo:rerun-if-changed=../.git/HEAD");
     println!("cargo:rerun-if-changed=../.git/index");
+    // A source that was changed and not committed makes it `-dirty`: no figure may name a commit that it was not measured at.
+    for folder in ["engine", "gateways", "recorder", "config", "benches", "tools"] {
+        println!("cargo:rerun-if-changed=../{folder}");
+    }
 }

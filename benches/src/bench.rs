@@ -104,16 +104,27 @@ impl<'a> Bench<'a> {
         cores: (usize, usize),
         measure: impl FnOnce() -> Result<R, LabError>,
     ) -> Result<(R, &'static str), LabError> {
-        let before = self.distance(cores)?;
-        let result = measure()?;
-        let after = self.distance(cores)?;
-        let label = if before == after { before.name() } else { "moved" };
+        let (result, label, _) = self.between_ping_pongs(cores, measure)?;
         Ok((result, label))
     }
 
-    fn distance(&self, (first, second): (usize, usize)) -> Result<Distance, LabError> {
+    /// As [`Bench::labelled`]; gives the mean of the two ping-pongs' one-way medians as well, in nanoseconds.
+    ///
+    /// # Errors
+    /// Those of `measure`.
+    pub fn between_ping_pongs<R>(
+        &self,
+        (first, second): (usize, usize),
+        measure: impl FnOnce() -> Result<R, LabError>,
+    ) -> Result<(R, &'static str, u64), LabError> {
         let clock = &self.clock;
-        on_core(first, || one_way_ns(clock, first, second, 5_000)).map(Distance::of)
+        let one_way = || on_core(first, || one_way_ns(clock, first, second, 5_000));
+        let before = one_way()?;
+        let result = measure()?;
+        let after = one_way()?;
+        let is_same = Distance::of(before) == Distance::of(after);
+        let label = if is_same { Distance::of(before).name() } else { "moved" };
+        Ok((result, label, before.midpoint(after)))
     }
 
     /// Keeps the samples of one round under a name that says where the cores lay.

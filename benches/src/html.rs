@@ -6,7 +6,7 @@ mod style;
 use crate::artefact::Artefact;
 use crate::compare::{Change, Comparison, Verdict, compare};
 use crate::measure::{Metric, Role};
-use plot::{Axis, Bar, Line, Plot, Scale, bars};
+use plot::{Axis, Bar, Line, Plot, Scale, Stroke, bars};
 use std::fmt::Write;
 
 /// Writing to a string cannot fail.
@@ -15,8 +15,10 @@ macro_rules! put {
 }
 pub(crate) use put;
 
-/// Most lines of one plot: more cannot be told apart.
+/// Most lines of one plot besides the floor: more cannot be told apart.
 const LINES_MAX: usize = 8;
+/// What the percentile axis ends at: 99.999 %.
+const REST_MIN: f64 = 1e-5;
 
 /// The page. The last run of each suite is shown; the ones of the same suite before it are what it is compared with.
 pub fn page(runs: &[Artefact]) -> String {
@@ -59,6 +61,9 @@ fn suite(page: &mut String, run: &Artefact, earlier: &[&Artefact]) {
     );
     for skipped in &run.skipped {
         put!(page, "<p class=\"skipped\">Left out: {}</p>\n", escape(skipped));
+    }
+    if let Some(unrest) = crate::floor::unrest(run) {
+        put!(page, "<p class=\"skipped\">Not a quiet host: {}.</p>\n", escape(&unrest));
     }
     curve(page, run);
     if run.curve.is_empty() {
@@ -108,7 +113,7 @@ fn telling(run: &Artefact) -> Vec<&Metric> {
         .filter(|metric| label(metric).is_none_or(|label| Some(label) == shown))
         .collect();
     lines.sort_by_key(|metric| rank(metric));
-    lines.truncate(LINES_MAX - 1);
+    lines.truncate(LINES_MAX);
     lines
 }
 
@@ -116,15 +121,32 @@ fn percentiles(page: &mut String, title: &str, metrics: &[&Metric]) {
     if metrics.is_empty() {
         return;
     }
+    // A control has the colour of the first subject that is held against it.
+    let owner = |metric: &Metric| {
+        let held = |other: &&&Metric| other.control.as_ref() == Some(&metric.name);
+        metrics.iter().find(held).map_or(metric.name.clone(), |owner| owner.name.clone())
+    };
+    let mut owners: Vec<String> = Vec::new();
+    for metric in metrics {
+        let name = owner(metric);
+        if !owners.contains(&name) {
+            owners.push(name);
+        }
+    }
     let lines = metrics.iter().map(|metric| Line {
         name: metric.name.clone(),
-        // The floor is a reference, not one of the subjects.
-        is_faint: metric.role == Role::Floor,
+        stroke: match metric.role {
+            // The floor is a reference, not one of the subjects.
+            Role::Floor => Stroke::Faint,
+            Role::Control => Stroke::Dashed,
+            Role::Subject | Role::Part => Stroke::Plain,
+        },
+        colour: owners.iter().position(|name| *name == owner(metric)).unwrap_or(0),
         has_dots: false,
         points: metric
             .distribution
             .iter()
-            .filter(|(quantile, _)| *quantile < 1.0)
+            .filter(|(quantile, _)| 1.0 - quantile >= REST_MIN)
             .map(|(quantile, nanos)| (1.0 / (1.0 - quantile), *nanos as f64))
             .collect(),
     });
@@ -133,7 +155,7 @@ fn percentiles(page: &mut String, title: &str, metrics: &[&Metric]) {
         x: Axis {
             label: "percentile".to_owned(),
             scale: Scale::Log,
-            range: Some((1.0, 100_000.0)),
+            range: Some((1.0, 1.0 / REST_MIN)),
             ticks: Some(
                 [
                     (1.0, "0"),
@@ -160,9 +182,10 @@ fn curve(page: &mut String, run: &Artefact) {
     if run.curve.is_empty() {
         return;
     }
-    let line = |name: &str, quantity: &'static str| Line {
+    let line = |colour: usize, name: &str, quantity: &'static str| Line {
         name: name.to_owned(),
-        is_faint: false,
+        stroke: Stroke::Plain,
+        colour,
         has_dots: true,
         points: run
             .curve
@@ -179,7 +202,12 @@ fn curve(page: &mut String, run: &Artefact) {
             ticks: None,
         },
         y: Axis { label: "latency".to_owned(), scale: Scale::Log, range: None, ticks: None },
-        lines: vec![line("median", "p50"), line("90 %", "p90"), line("99 %", "p99"), line("99.9 %", "p99.9")],
+        lines: vec![
+            line(0, "median", "p50"),
+            line(1, "90 %", "p90"),
+            line(2, "99 %", "p99"),
+            line(3, "99.9 %", "p99.9"),
+        ],
         mark: run.knee.as_ref().map(|knee| (knee.rate as f64 / 1e6, "knee".to_owned())),
     };
     plot.draw(page);
@@ -213,7 +241,13 @@ fn stages(page: &mut String, run: &Artefact) {
 
 fn table(page: &mut String, run: &Artefact) {
     page.push_str("<div class=\"scroll\"><table><thead><tr><th>ns</th><th>p50</th><th>p90</th><th>p99</th><th>p99.9</th><th>max</th><th>mean</th><th>samples</th><th>against control</th></tr></thead><tbody>\n");
-    for metric in &run.metrics {
+    let mut metrics: Vec<&Metric> = run.metrics.iter().collect();
+    metrics.sort_by_key(|metric| match metric.role {
+        Role::Subject | Role::Part => 0,
+        Role::Control => 1,
+        Role::Floor => 2,
+    });
+    for metric in metrics {
         let role = match metric.role {
             Role::Subject | Role::Part => "",
             Role::Control => " class=\"control\"",

@@ -2,11 +2,14 @@
 
 use crate::error::LabError;
 use crate::histogram::histogram;
+use crate::session::{Store, session_tap};
 use hdrhistogram::Histogram;
 use spinward_engine::pipeline::{
-    FrameSink, HostCores, Pipeline, PipelineConfig, SinkAnswer, SlotSink, SlotView, StampMode, Topology,
+    FrameSink, HostCores, IdleStrategy, Pipeline, PipelineConfig, SinkAnswer, SlotSink, SlotView, Stall,
+    StampMode, Topology,
 };
 use spinward_engine::words::{Clock, EventKind, Ticks};
+use spinward_recorder::{ExitDriver, SessionTap};
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
@@ -17,6 +20,9 @@ pub use crate::parts::stages;
 
 /// The stages of which a round keeps wait and service, in the order of [`Round::stages`].
 pub const STAGES: [&str; 4] = ["normalizer", "book", "strategies", "risk"];
+
+/// Symbols that the taker trades where nothing else is said.
+pub const TRADED: usize = 8;
 
 /// What the tap of a round looks at. It runs on the stages' core, so each look costs the frames behind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,6 +35,17 @@ pub enum Watch {
     Stages,
     /// Nothing.
     Nothing,
+}
+
+/// What a round keeps of what a session keeps. It runs on the stages' core.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Keeps {
+    /// Nothing.
+    Nothing,
+    /// Digests and histograms of every event.
+    Tap,
+    /// These, and the life of every order.
+    Orders,
 }
 
 /// What a round is made of.
@@ -50,10 +67,34 @@ pub struct Setup {
     pub warm_up: usize,
     /// What is recorded.
     pub watch: Watch,
+    /// Put into a stage on purpose.
+    pub stall: Option<Stall>,
+    /// What is kept of it besides, as in a session.
+    pub keeps: Keeps,
     /// Which agent runs where.
     pub topology: Topology,
     /// The cores there are.
     pub host: HostCores,
+}
+
+impl Setup {
+    /// The fused pipeline on the first two cores, spinning: eight symbols traded, every stage stamped, orders recorded from the first frame behind the opening on.
+    pub fn fused(market: &Arc<Market>, load: Load, host: &HostCores) -> Self {
+        Self {
+            market: Arc::clone(market),
+            load,
+            stamps: StampMode::All,
+            stamps_entry: false,
+            traded: TRADED,
+            burst: PipelineConfig::default().burst,
+            warm_up: 0,
+            watch: Watch::Orders,
+            stall: None,
+            keeps: Keeps::Nothing,
+            topology: Topology::fused(&host.preferred(), 1, IdleStrategy::Spin),
+            host: host.clone(),
+        }
+    }
 }
 
 /// What a round measured, of the frames behind the opening and the warm-up. Nanoseconds.
@@ -93,19 +134,21 @@ struct LatencySink {
     /// Frames of opening and warm-up.
     skipped: u64,
     opening: u64,
+    /// What a session has at this place.
+    session: Option<SessionTap>,
     results: SyncSender<Seen>,
 }
 
-impl SlotSink for LatencySink {
-    fn slot(&mut self, slot: &SlotView<'_>) -> SinkAnswer {
+impl LatencySink {
+    fn look(&mut self, slot: &SlotView<'_>) {
         let head = slot.head();
         if matches!(head.event.kind(), EventKind::Report | EventKind::Timer) {
-            return SinkAnswer::Kept;
+            return;
         }
         self.market_frames += 1;
-        let Some(seen) = &mut self.seen else { return SinkAnswer::Kept };
+        let Some(seen) = &mut self.seen else { return };
         if self.market_frames <= self.skipped || self.watch == Watch::Nothing {
-            return SinkAnswer::Kept;
+            return;
         }
         let clock = &self.clock;
         let span = |from: Ticks, to: Ticks| clock.nanos_between(from, to).max(1);
@@ -136,10 +179,19 @@ impl SlotSink for LatencySink {
                 before = stamp.done;
             }
         }
-        SinkAnswer::Kept
+    }
+}
+
+impl SlotSink for LatencySink {
+    fn slot(&mut self, slot: &SlotView<'_>) -> SinkAnswer {
+        self.look(slot);
+        self.session.as_mut().map_or(SinkAnswer::Kept, |session| session.slot(slot))
     }
 
     fn finish(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.finish();
+        }
         if let Some(seen) = self.seen.take() {
             // There is room for one, and this is the only one.
             let _ = self.results.try_send(seen);
@@ -157,6 +209,15 @@ fn pair() -> Result<[Histogram<u64>; 2], LabError> {
 /// A part refuses its settings, or a thread cannot start.
 pub fn round(setup: &Setup, clock: &Clock, journal: impl FrameSink + 'static) -> Result<Round, LabError> {
     let (driver, outcome) = MemoryDriver::new(setup, clock)?;
+    let store = (setup.keeps == Keeps::Orders).then(Store::new).transpose()?;
+    let (driver, session) = match (&store, setup.keeps) {
+        (Some(store), _) => {
+            let (driver, tap) = store.round(driver, clock, setup.topology.strategy_cores())?;
+            (driver, Some(tap))
+        }
+        (None, Keeps::Nothing) => (ExitDriver::without_store(driver), None),
+        (None, Keeps::Tap | Keeps::Orders) => (ExitDriver::without_store(driver), Some(session_tap(clock)?)),
+    };
     let (results, seen) = sync_channel(1);
     let sink = LatencySink {
         clock: clock.clone(),
@@ -171,9 +232,15 @@ pub fn round(setup: &Setup, clock: &Clock, journal: impl FrameSink + 'static) ->
         market_frames: 0,
         skipped: (setup.market.opening + setup.warm_up) as u64,
         opening: setup.market.opening as u64,
+        session,
         results,
     };
-    let config = PipelineConfig { stamps: setup.stamps, burst: setup.burst, ..PipelineConfig::default() };
+    let config = PipelineConfig {
+        stamps: setup.stamps,
+        burst: setup.burst,
+        stall: setup.stall,
+        ..PipelineConfig::default()
+    };
     let pipeline = Pipeline::start(
         &config,
         &setup.topology,

@@ -18,7 +18,6 @@ pub mod arrivals;
 pub mod market;
 pub mod binance;
 pub mod session;
-pub mod stall;
 pub mod parts;
 pub mod driver;
 pub mod lab;

@@ -1,8 +1,8 @@
 //! The ruler: how long a cache line takes from one core to another, at this moment.
 
 use spinward_engine::words::Clock;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Barrier};
 
 /// Where two cores lie to each other, judged by the ping-pong: one cache complex or two.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,11 +35,15 @@ struct Line(AtomicU64);
 pub fn one_way_ns(clock: &Clock, first: usize, second: usize, trips: u64) -> u64 {
     let there = Arc::new(Line(AtomicU64::new(0)));
     let back = Arc::new(Line(AtomicU64::new(0)));
+    // Asleep until the other one is on its core: a spinning thread of real-time priority would never let it get there.
+    let in_place = Arc::new(Barrier::new(2));
     let echo = {
         let there = Arc::clone(&there);
         let back = Arc::clone(&back);
+        let in_place = Arc::clone(&in_place);
         std::thread::spawn(move || {
             pin(second);
+            in_place.wait();
             for trip in 1..=trips {
                 while there.0.load(Ordering::Acquire) != trip {
                     std::hint::spin_loop();
@@ -49,6 +53,7 @@ pub fn one_way_ns(clock: &Clock, first: usize, second: usize, trips: u64) -> u64
         })
     };
     pin(first);
+    in_place.wait();
     let mut times = Vec::with_capacity(trips as usize);
     for trip in 1..=trips {
         let start = clock.ticks();

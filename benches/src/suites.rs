@@ -6,6 +6,8 @@ mod journal;
 pub(crate) mod ring;
 mod risk;
 mod stages;
+mod stall;
+mod stamps;
 mod sweep;
 mod throughput;
 mod tick_to_order;
@@ -38,13 +40,17 @@ pub enum Suite {
     Codecs,
     /// One event through risk.
     Risk,
+    /// What measuring costs.
+    Stamps,
+    /// What a closed loop hides.
+    Stall,
     /// Latency over rates.
     Sweep,
 }
 
 impl Suite {
     /// All of them.
-    pub const EVERY: [Suite; 9] = [
+    pub const EVERY: [Suite; 11] = [
         Suite::Ring,
         Suite::Stages,
         Suite::TickToOrder,
@@ -53,6 +59,8 @@ impl Suite {
         Suite::Book,
         Suite::Codecs,
         Suite::Risk,
+        Suite::Stamps,
+        Suite::Stall,
         Suite::Sweep,
     ];
 
@@ -67,6 +75,8 @@ impl Suite {
             Suite::Book => "book",
             Suite::Codecs => "codecs",
             Suite::Risk => "risk",
+            Suite::Stamps => "stamps",
+            Suite::Stall => "stall",
             Suite::Sweep => "sweep",
         }
     }
@@ -95,12 +105,15 @@ pub struct Extra {
     pub curve: Vec<CurvePoint>,
 }
 
-/// Measures the floor, then the suite; `rates` are those of a sweep.
+/// Measures the floor, the suite, and the floor again; `rates` are those of a sweep.
 ///
 /// # Errors
 /// A part refuses its settings or a thread failed.
 pub fn run(suite: Suite, bench: &mut Bench<'_>, rates: &[u64]) -> Result<Extra, LabError> {
     let mut extra = Extra::default();
+    // The bare ring is the control of the ring's own suite.
+    let has_ring = suite == Suite::Ring;
+    crate::floor::measure(bench, !has_ring)?;
     match suite {
         Suite::Ring => ring::run(bench)?,
         Suite::Stages => stages::run(bench)?,
@@ -110,8 +123,10 @@ pub fn run(suite: Suite, bench: &mut Bench<'_>, rates: &[u64]) -> Result<Extra, 
         Suite::Book => book::run(bench)?,
         Suite::Codecs => codecs::run(bench)?,
         Suite::Risk => risk::run(bench)?,
+        Suite::Stamps => stamps::run(bench)?,
+        Suite::Stall => stall::run(bench)?,
         Suite::Sweep => extra.curve = sweep::run(bench, rates)?,
     }
-    crate::floor::measure(bench)?;
+    crate::floor::measure(bench, !has_ring)?;
     Ok(extra)
 }

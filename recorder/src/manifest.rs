@@ -1,13 +1,14 @@
 //! [`Manifest`]: what a session was run with, as `manifest.toml` in its folder.
 
 use crate::error::JournalError;
+use crate::fingerprint::Fingerprint;
 use serde::{Deserialize, Serialize};
 use spinward_engine::words::Digest;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Version of the manifest that this code writes, and the newest it reads.
-pub const MANIFEST_FORMAT: u32 = 1;
+/// Version of the manifest that this code writes, and the newest it reads. Version 1 had no [`Manifest::fingerprint`].
+pub const MANIFEST_FORMAT: u32 = 2;
 
 /// What a session was run with. Unknown keys of the same version are an error: nothing of a manifest is skipped silently.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
@@ -48,6 +49,9 @@ pub struct Manifest {
     pub ended: Option<Ended>,
     /// The machine.
     pub host: Host,
+    /// What its latencies depend on; absent in version 1.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fingerprint: Option<Fingerprint>,
     /// The whole configuration, defaults filled in, as TOML text.
     pub config: String,
 }
@@ -79,20 +83,12 @@ pub struct Host {
 }
 
 impl Host {
-    /// This machine. What the system does not tell is `unknown`.
-    pub fn current() -> Self {
-        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-        let or_unknown = |text: &str| if text.is_empty() { "unknown".to_owned() } else { text.to_owned() };
-        let cpuinfo = read("/proc/cpuinfo");
-        let model = cpuinfo
-            .lines()
-            .find(|line| line.starts_with("model name"))
-            .and_then(|line| line.split_once(':'))
-            .map_or("", |(_, model)| model.trim());
+    /// This machine, as its fingerprint has it.
+    pub fn of(fingerprint: &Fingerprint) -> Self {
         Self {
             os: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-            kernel: or_unknown(read("/proc/sys/kernel/osrelease").trim()),
-            cpu_model: or_unknown(model),
+            kernel: fingerprint.kernel.clone(),
+            cpu_model: fingerprint.cpu.clone(),
             cores: std::thread::available_parallelism().map_or(0, |cores| cores.get() as u32),
         }
     }

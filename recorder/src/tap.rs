@@ -8,7 +8,7 @@ use crate::digests::{Checkpoint, DigestSnapshot, StageDigests};
 use crate::error::{AppendError, JournalError};
 use crate::journal::JournalWriter;
 use crate::latency::{LatencyHistograms, LatencyLog, LatencySummary};
-use crate::orders::{Decision, OrderTap, OrderWriter};
+use crate::orders::{OrderTap, OrderWriter};
 use crossbeam_queue::ArrayQueue;
 use spinward_engine::normalizer::has_payload;
 use spinward_engine::pipeline::{FrameSink, SinkAnswer, SlotSink, SlotView};
@@ -176,8 +176,6 @@ pub struct TapOutcome {
     pub audit: Option<AuditWriter>,
     /// The orders' stamps, still open.
     pub orders: Option<OrderWriter>,
-    /// The approved decision that took longest, if orders were stored.
-    pub slowest: Option<Decision>,
 }
 
 /// Looks at every slot after every stage: digests, audit records, latency.
@@ -349,14 +347,12 @@ impl SlotSink for SessionTap {
         {
             drop(latency.full.push(current));
         }
-        let (orders, slowest) = self.orders.take().map(OrderTap::finish).unzip();
         let outcome = TapOutcome {
             digests,
             checkpoints: std::mem::take(&mut self.checkpoints),
             frame: self.frame,
             audit: self.audit.take(),
-            orders,
-            slowest: slowest.flatten(),
+            orders: self.orders.take().map(OrderTap::finish),
         };
         // There is room for one; if nobody waits for it any more, it is dropped.
         let _ = self.outcome.try_send(outcome);

@@ -2,6 +2,7 @@
 
 pub(crate) mod steps;
 pub(crate) mod around;
+pub(crate) mod tail;
 pub(crate) mod causes;
 pub(crate) mod history;
 

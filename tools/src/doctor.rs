@@ -15,6 +15,7 @@ mod script;
 mod subject;
 
 pub(crate) use check::catalogue;
+pub(crate) use cores::Cores;
 pub(crate) use finding::{Finding, Severity, State};
 pub(crate) use host::Host;
 pub(crate) use measure::{Measured, Progress};

@@ -119,7 +119,8 @@ fn check(topology: &Topology) {
     let streams = settings.order_streams();
     let orders = OrderWriter::orders(&folder.orders(), &streams, &preparer, identity).unwrap();
     let exits = OrderWriter::exits(&folder.exits(), &streams, &preparer, identity).unwrap();
-    let (appended, _) = exits.counters();
+    let (decided, _) = orders.counters();
+    let (left, _) = exits.counters();
     let tap = SessionTap::new(clock.clone(), Some(audit), Some(latency), 0, outcome)
         .with_orders(OrderTap::new(orders, time.clone(), 1));
     let signals = Arc::<Signals>::default();
@@ -183,7 +184,7 @@ fn check(topology: &Topology) {
     // All of it was at work: views, orders out, fills in.
     assert!(book.views.value() > 0 && risk.fills.value() > 0);
     assert!(risk.messages_sent.iter().all(|counter| counter.value() > 0));
-    assert!(appended.records.value() > 0 && outcome.slowest.is_some());
+    assert!(decided.records.value() > 0 && left.records.value() > 0);
     // Gaps were noted by the pinned threads themselves; a shared machine has some in a million events.
     assert!(pipeline_gaps.iter().any(|gaps| gaps.count.value() > 0));
     eprintln!(

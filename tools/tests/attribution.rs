@@ -5,7 +5,9 @@
 mod support;
 
 use serde_json::Value;
-use spinward_recorder::{Interference, InterferenceRow, SessionFolder, read_interference};
+use spinward_recorder::{
+    Fingerprint, Interference, InterferenceRow, Manifest, SessionFolder, read_interference,
+};
 use std::path::PathBuf;
 use support::Program;
 
@@ -240,14 +242,41 @@ fn a_session_without_stamps_is_still_explained_from_its_audit() {
 }
 
 #[test]
-fn interference_is_stored_with_the_session_and_told_with_its_slowest_order() {
+fn interference_and_the_hosts_fingerprint_are_stored_with_the_session_and_told_with_its_slowest_orders() {
     let program = Program::new();
     configure(&program, &[("interference_interval = \"100ms\"", "interference_interval = \"20ms\"")]);
     let words = ["run", "--config", "session.toml", "--duration", "400ms", "--metrics", "off", "--quiet"];
     let out = program.run(&words).with_code(0).out;
-    assert!(out.contains("  slowest tick to order "), "{out}");
-    let found: Interference =
-        read_interference(&session(&program).join("latency/interference.jsonl")).unwrap().unwrap();
+    // `p99.9  56.20 µs at 14:03:07.012345678 = … ; order 0:25: …`, the slowest last; the same in `slowest`.
+    let of_tail = |out: &str| -> Vec<String> {
+        let is_it = |line: &&str| {
+            line.trim_start().starts_with("p9") && line.contains(" = ") && line.contains("; order ")
+        };
+        out.lines().filter(is_it).map(|line| line.trim().to_owned()).collect()
+    };
+    let (told, listed) = (of_tail(&out), of_tail(&program.run(&["slowest", "latest"]).with_code(0).out));
+    assert!(!told.is_empty() && listed.ends_with(&told), "{told:?}\n{listed:?}");
+    let found = program.run(&["slowest", "latest", "--count", "1", "--json"]).with_code(0).json();
+    let last = found["percentiles"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["order"], found["slowest"][0]["order"]);
+    assert_eq!(last["total_ns"], found["slowest"][0]["total_ns"]);
+    let folder = session(&program);
+    let log = std::fs::read_to_string(folder.join("latency/stages.hlog")).unwrap();
+    let whose = log.lines().next().unwrap();
+    for part in [
+        "spinward session ",
+        "commit=",
+        "config=",
+        "cpu=",
+        "kernel_command_line=",
+        "governor=",
+        "clock_source=",
+    ] {
+        assert!(whose.contains(part), "{part} of {whose}");
+    }
+    let manifest = Manifest::read(&SessionFolder::open(&folder).unwrap().manifest()).unwrap();
+    assert_eq!(manifest.fingerprint, Some(Fingerprint::current()));
+    let found: Interference = read_interference(&folder.join("latency/interference.jsonl")).unwrap().unwrap();
     assert_eq!((found.header.interval_ns, found.header.gap_threshold_ns), (20_000_000, 10_000));
     let samples = found.rows.iter().filter_map(|row| match row {
         InterferenceRow::Sample(sample) => Some(sample),

@@ -20,10 +20,21 @@ pub(super) struct Axis {
     pub(super) ticks: Option<Vec<(f64, String)>>,
 }
 
+/// How a line is drawn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Stroke {
+    Plain,
+    Dashed,
+    /// Without a colour of its own.
+    Faint,
+}
+
 /// One line.
 pub(super) struct Line {
     pub(super) name: String,
-    pub(super) is_faint: bool,
+    pub(super) stroke: Stroke,
+    /// Number of its colour.
+    pub(super) colour: usize,
     pub(super) has_dots: bool,
     pub(super) points: Vec<(f64, f64)>,
 }
@@ -184,9 +195,10 @@ impl Plot {
                 escape(text)
             );
         }
-        for (index, line) in self.lines.iter().enumerate() {
-            let colour = colour(index, line.is_faint);
-            put!(page, "<polyline class=\"line\" style=\"stroke:{colour}\" points=\"");
+        for line in &self.lines {
+            let colour = line.colour();
+            let dashed = if line.stroke == Stroke::Dashed { " dashed" } else { "" };
+            put!(page, "<polyline class=\"line{dashed}\" style=\"stroke:{colour}\" points=\"");
             for (at, value) in &line.points {
                 put!(page, "{:.1},{:.1} ", x.at(*at), y.at(*value));
             }
@@ -197,16 +209,22 @@ impl Plot {
             }
         }
         page.push_str("</svg>\n<ul class=\"legend\">");
-        for (index, line) in self.lines.iter().enumerate() {
-            let colour = colour(index, line.is_faint);
-            put!(page, "<li><i style=\"background:{colour}\"></i>{}</li>", escape(&line.name));
+        for line in &self.lines {
+            let colour = line.colour();
+            let dashed = if line.stroke == Stroke::Dashed { " class=\"dashed\"" } else { "" };
+            put!(page, "<li><i{dashed} style=\"color:{colour}\"></i>{}</li>", escape(&line.name));
         }
         page.push_str("</ul></figure>\n");
     }
 }
 
-fn colour(index: usize, is_faint: bool) -> String {
-    if is_faint { "var(--faint)".to_owned() } else { format!("var(--c{})", index % 8) }
+impl Line {
+    fn colour(&self) -> String {
+        match self.stroke {
+            Stroke::Plain | Stroke::Dashed => format!("var(--c{})", self.colour % 8),
+            Stroke::Faint => "var(--faint)".to_owned(),
+        }
+    }
 }
 
 /// One bar: the median filled, out to the 99th percentile in steps, the control's median as a tick.
@@ -262,5 +280,5 @@ pub(super) fn bars(page: &mut String, title: &str, rows: &[Bar]) {
         }
         page.push('\n');
     }
-    page.push_str("</svg>\n<ul class=\"legend\"><li><i style=\"background:var(--c0)\"></i>median</li><li><i style=\"background:var(--c0);opacity:.4\"></i>90 %</li><li><i style=\"background:var(--c0);opacity:.22\"></i>99 %</li><li><i style=\"background:var(--c1)\"></i>median of the straight call (control)</li></ul></figure>\n");
+    page.push_str("</svg>\n<ul class=\"legend\"><li><i style=\"color:var(--c0)\"></i>median</li><li><i style=\"color:var(--c0);opacity:.4\"></i>90 %</li><li><i style=\"color:var(--c0);opacity:.22\"></i>99 %</li><li><i style=\"color:var(--c1)\"></i>median of the straight call (control)</li></ul></figure>\n");
 }

@@ -43,6 +43,22 @@ fn percentiles_reach_five_nines_on_a_labelled_axis() {
 }
 
 #[test]
+fn a_control_is_dashed_in_the_colour_of_what_is_held_against_it_and_nothing_runs_beyond_the_axis() {
+    let mut run = artefact(400);
+    run.metrics[0].distribution.push((0.999_999, 77_000_000_000));
+    let page = page(&[run]);
+    let stroke = |class: &str, name: &str| {
+        let lines: Vec<&str> =
+            page.lines().filter(|line| line.contains(&format!("<title>{name}</title>"))).collect();
+        lines
+            .iter()
+            .any(|line| line.contains(&format!("<polyline class=\"{class}\" style=\"stroke:var(--c0)\"")))
+    };
+    assert!(stroke("line", "hot") && stroke("line dashed", "naive"));
+    assert!(!page.contains("100 s"), "the axis is not stretched by what lies beyond 99.999 %");
+}
+
+#[test]
 fn a_sweep_has_its_curve_and_its_knee() {
     let mut run = artefact(400);
     let figures = run.metrics[0].total;

@@ -8,18 +8,10 @@ fn setup(load: Load, count: usize) -> Setup {
     let config = SyntheticConfig { live_orders: 800, ..Market::hot(3) };
     let mut topology = Topology::fused(&[0, 1], 1, IdleStrategy::Yield);
     topology.cores.iter_mut().for_each(|spec| spec.core = None);
-    Setup {
-        market: Arc::new(Market::generate(&config, count).unwrap()),
-        load,
-        stamps: StampMode::All,
-        stamps_entry: false,
-        traded: 8,
-        burst: 1,
-        warm_up: count / 10,
-        watch: Watch::Stages,
-        topology,
-        host: HostCores { allowed: vec![0, 1], isolated: Vec::new() },
-    }
+    let host = HostCores { allowed: vec![0, 1], isolated: Vec::new() };
+    let market = Arc::new(Market::generate(&config, count).unwrap());
+    let base = Setup::fused(&market, load, &host);
+    Setup { burst: 1, warm_up: count / 10, watch: Watch::Stages, topology, ..base }
 }
 
 #[test]

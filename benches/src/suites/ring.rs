@@ -282,7 +282,10 @@ fn managed(clock: &Clock, (first, second): (usize, usize), count: u64) -> Result
             build_single_producer(BARE_SLOTS, factory, BusySpin).handle_events_with(handle).build();
         // The thread has started and is pinned when the first event is through.
         while producer.try_publish(|event| event.stamp = 1).is_err() {}
-        while seen.load(Ordering::Relaxed) == 0 {}
+        while seen.load(Ordering::Relaxed) == 0 {
+            // It begins on this core.
+            std::thread::yield_now();
+        }
         let begin = clock.ticks();
         for index in 0..count {
             while producer.try_publish(|event| event.stamp = index).is_err() {}

@@ -1,11 +1,11 @@
 //! One event through risk, with what the taker wants of it. Control: the naive risk, which is the test oracle; both get the same input, and must say the
 //! same.
 
-use super::stages::TRADED;
 use crate::bench::{Bench, on_core};
 use crate::error::LabError;
 use crate::histogram::histogram;
 use crate::lab::Market;
+use crate::lab::TRADED;
 use crate::measure::Role;
 use crate::parts::{instruments, risk_config};
 use crate::straight::{Probe, RiskInput, Straight, Upto};

@@ -3,17 +3,13 @@
 use crate::bench::{Bench, on_core};
 use crate::error::LabError;
 use crate::histogram::histogram;
-use crate::lab::{Load, Market, Round, STAGES, Setup, Watch, round};
+use crate::lab::{Load, Market, Round, STAGES, Setup, TRADED, Watch, round};
 use crate::measure::Role;
 use crate::session::Journal;
 use crate::straight::{Probe, Straight, Upto};
 use hdrhistogram::Histogram;
-use spinward_engine::pipeline::{IdleStrategy, PipelineConfig, StampMode, Topology};
 use spinward_engine::words::{Clock, Ticks};
 use std::sync::Arc;
-
-/// Symbols that the taker trades.
-pub(super) const TRADED: usize = 8;
 
 /// Runs the suite.
 ///
@@ -29,18 +25,7 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<(), LabError> {
         bench.skip("stages: the fused topology needs two cores, this host has one".to_owned());
         return Ok(());
     };
-    let setup = Setup {
-        market: Arc::clone(&market),
-        load,
-        stamps: StampMode::All,
-        stamps_entry: false,
-        traded: TRADED,
-        burst: PipelineConfig::default().burst,
-        warm_up,
-        watch: Watch::Stages,
-        topology: Topology::fused(&[cores.0, cores.1], 1, IdleStrategy::Spin),
-        host: bench.plan.host.clone(),
-    };
+    let setup = Setup { warm_up, watch: Watch::Stages, ..Setup::fused(&market, load, &bench.plan.host) };
     let clock = bench.clock.clone();
     for index in 0..bench.plan.rounds {
         bench.say(&format!("stages, round {} of {}", index + 1, bench.plan.rounds));

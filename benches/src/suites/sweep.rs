@@ -1,7 +1,7 @@
 //! Latency over rates: at each offered rate, what was achieved and how long frames took from their intended time. Control: straight calls flat out, the
 //! ceiling without rings.
 
-use super::stages::{TRADED, describe};
+use super::stages::describe;
 use super::throughput::flat_out;
 use crate::bench::{Bench, on_core};
 use crate::error::LabError;
@@ -10,7 +10,7 @@ use crate::lab::{Load, Market, Setup, Watch, round};
 use crate::measure::{Figures, Role};
 use crate::session::Journal;
 use serde::{Deserialize, Serialize};
-use spinward_engine::pipeline::{IdleStrategy, PipelineConfig, StampMode, Topology};
+use spinward_engine::pipeline::StampMode;
 use std::sync::Arc;
 
 /// One offered rate. Latencies are those of all rounds together, of every frame from its intended time to the end of risk.
@@ -99,16 +99,10 @@ pub(super) fn run(bench: &mut Bench<'_>, rates: &[u64]) -> Result<Vec<CurvePoint
         let frames = ((rate as f64 * bench.plan.seconds) as usize).max(1_000);
         let market = Arc::new(whole.shortened(frames));
         let mut setup = Setup {
-            market: Arc::clone(&market),
-            load: Load::Rate(rate),
             stamps: StampMode::Ends,
-            stamps_entry: false,
-            traded: TRADED,
-            burst: PipelineConfig::default().burst,
             warm_up: frames / 10,
             watch: Watch::Frames,
-            topology: Topology::fused(&[cores.0, cores.1], 1, IdleStrategy::Spin),
-            host: bench.plan.host.clone(),
+            ..Setup::fused(&market, Load::Rate(rate), &bench.plan.host)
         };
         match shape {
             Load::Poisson { seed, .. } => setup.load = Load::Poisson { rate, seed },

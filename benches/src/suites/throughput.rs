@@ -7,7 +7,7 @@ use crate::lab::{Load, Market, Setup, Watch, round};
 use crate::measure::Role;
 use crate::session::Journal;
 use crate::straight::{NoProbe, Straight, Upto};
-use spinward_engine::pipeline::{IdleStrategy, NoJournal, PipelineConfig, StampMode, Topology};
+use spinward_engine::pipeline::{NoJournal, StampMode};
 use spinward_engine::words::Clock;
 use std::sync::Arc;
 
@@ -28,16 +28,11 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<(), LabError> {
     for (name, market) in [("hot", Market::hot(7)), ("full", Market::full(7))] {
         let market = Arc::new(Market::generate(&market, frames)?);
         let setup = Setup {
-            market: Arc::clone(&market),
-            load: Load::Max,
             stamps: StampMode::Off,
             stamps_entry: true,
             traded: 0,
-            burst: PipelineConfig::default().burst,
-            warm_up: 0,
             watch: Watch::Nothing,
-            topology: Topology::fused(&[cores.0, cores.1], 1, IdleStrategy::Spin),
-            host: bench.plan.host.clone(),
+            ..Setup::fused(&market, Load::Max, &bench.plan.host)
         };
         for index in 0..bench.plan.rounds {
             bench.say(&format!("throughput, {name}, round {} of {}", index + 1, bench.plan.rounds));

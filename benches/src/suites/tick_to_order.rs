@@ -1,12 +1,12 @@
 //! Frame to order under open-loop load, in every topology that this host can carry. Control: the same stages as straight calls on one thread.
 
-use super::stages::{TRADED, describe, straight};
+use super::stages::{describe, straight};
 use crate::bench::{Bench, on_core};
 use crate::error::LabError;
-use crate::lab::{Market, Setup, Watch, round};
+use crate::lab::{Market, Setup, round};
 use crate::measure::Role;
 use crate::session::Journal;
-use spinward_engine::pipeline::{CoreSpec, IdleStrategy, PipelineConfig, Role as Agent, StampMode, Topology};
+use spinward_engine::pipeline::{CoreSpec, IdleStrategy, Role as Agent, StampMode, Topology};
 use std::sync::Arc;
 
 /// Runs the suite.
@@ -41,16 +41,10 @@ fn series(
     warm_up: usize,
 ) -> Result<(), LabError> {
     let setup = Setup {
-        market: Arc::clone(market),
-        load: bench.plan.load(),
         stamps: StampMode::Ends,
-        stamps_entry: false,
-        traded: TRADED,
-        burst: PipelineConfig::default().burst,
         warm_up,
-        watch: Watch::Orders,
         topology: topology.clone(),
-        host: bench.plan.host.clone(),
+        ..Setup::fused(market, bench.plan.load(), &bench.plan.host)
     };
     let clock = bench.clock.clone();
     let title = format!("{name}, {}", topology.name);
@@ -86,6 +80,16 @@ fn series(
             let there = format!("{title}: intended time → order on the sequencer's core");
             bench.across(&there, Role::Subject, None, &found.round_trip, label)?;
         }
+        for (which, samples) in ["first", "last"].iter().zip(&found.burst) {
+            // Empty unless the load comes in bursts.
+            let name = format!("{title}: intended time → risk done, {which} of each burst [{label}]");
+            bench.sheet.latency(&name, Role::Subject, None, samples)?;
+        }
+        if topology.name == "fused"
+            && let Some(cores) = bench.two_cores()
+        {
+            there_and_back(bench, &title, &setup, cores)?;
+        }
         if topology.name == "fused" {
             let times = on_core(bench.core(), || straight(market, &clock, warm_up))??;
             bench.sheet.latency(&control, Role::Control, None, &times.orders)?;
@@ -93,6 +97,25 @@ fn series(
         bench.end_round();
     }
     Ok(())
+}
+
+/// From the frame's publication on the sequencer's core to the order's arrival there. Control: the service of the same round and two and a half ways from core to core.
+fn there_and_back(
+    bench: &mut Bench<'_>,
+    title: &str,
+    setup: &Setup,
+    cores: (usize, usize),
+) -> Result<(), LabError> {
+    let setup = Setup { stamps_entry: true, ..setup.clone() };
+    let (found, label, one_way) = bench.between_ping_pongs(cores, || {
+        let journal = Journal::new("there-and-back", setup.market.count())?;
+        round(&setup, &bench.clock, journal.sink()?)
+    })?;
+    let service = found.service.value_at_quantile(0.5);
+    let control = format!("{title}: service and 2.5 ping-pongs [{label}]");
+    bench.sheet.mean(&control, Role::Control, None, service + one_way * 5 / 2, 1);
+    let name = format!("{title}: frame published → order on the same core [{label}]");
+    bench.sheet.latency(&name, Role::Subject, Some(&control), &found.round_trip)
 }
 
 /// The topologies that this host has cores for; the others are named as left out.

@@ -3,7 +3,7 @@
 use super::depth::Queue;
 use super::{ANSWER, Answer, DECISION, Decision, OrderWriter, StampTime};
 use spinward_engine::pipeline::SlotView;
-use spinward_engine::words::{EventKind, Intent, Nanos, Report};
+use spinward_engine::words::{EventKind, Intent, Report};
 
 /// Writes a decision for each verdict and an answer for each report. Off the hot path: it runs after risk has sent.
 #[derive(Debug)]
@@ -17,7 +17,6 @@ pub struct OrderTap {
     /// The frame in hand, and how many were ahead of it.
     frame: u64,
     ahead_normalizer: u32,
-    slowest: Option<Decision>,
 }
 
 impl OrderTap {
@@ -32,7 +31,6 @@ impl OrderTap {
             risk: Queue::new(),
             frame: 0,
             ahead_normalizer: 0,
-            slowest: None,
         }
     }
 
@@ -99,13 +97,6 @@ impl OrderTap {
                 reserved: [0; 6],
             };
             self.writer.append(DECISION, head.event.receive_time, &decision);
-            let length = |decision: &Decision| decision.risk.done.since(decision.received);
-            if verdict.is_approved()
-                && decision.received != Nanos::ZERO
-                && self.slowest.as_ref().is_none_or(|slowest| length(&decision) > length(slowest))
-            {
-                self.slowest = Some(decision);
-            }
         }
     }
 
@@ -130,8 +121,8 @@ impl OrderTap {
         self.writer.append(ANSWER, head.event.receive_time, &answer);
     }
 
-    /// The writer, and the approved decision that took longest from its frame's stamp to the end of risk.
-    pub(crate) fn finish(self) -> (OrderWriter, Option<Decision>) {
-        (self.writer, self.slowest)
+    /// The writer.
+    pub(crate) fn finish(self) -> OrderWriter {
+        self.writer
     }
 }

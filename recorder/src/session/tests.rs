@@ -1,4 +1,5 @@
 use super::*;
+use crate::fingerprint::Fingerprint;
 use crate::manifest::{Ended, Host, Manifest, ManifestError};
 
 const NOW: Nanos = Nanos::new(1_795_357_805_123_456_789);
@@ -81,7 +82,8 @@ fn manifest() -> Manifest {
         seed: u64::MAX,
         topology: "fused: core 1".to_owned(),
         instruments: vec!["AAPL".to_owned(), "BTCUSDT".to_owned()],
-        host: Host::current(),
+        host: Host::of(&Fingerprint::current()),
+        fingerprint: Some(Fingerprint::current()),
         config: "[risk]\nmax = 1\n# '''quotes\"\"\"\n".to_owned(),
         ..Manifest::default()
     }
@@ -104,6 +106,18 @@ fn a_manifest_comes_back_as_it_was_written_and_its_end_is_added_at_one_stroke() 
 }
 
 #[test]
+fn a_manifest_of_version_1_is_read_without_a_fingerprint() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("manifest.toml");
+    let mut old = Manifest { fingerprint: None, ..manifest() };
+    old.write(&path).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(!text.contains("[fingerprint]"));
+    std::fs::write(&path, text.replace("format = 2\njournal", "format = 1\njournal")).unwrap();
+    assert_eq!(Manifest::read(&path).unwrap(), Manifest { format: 1, ..old });
+}
+
+#[test]
 fn a_manifest_of_a_later_version_is_told_apart_from_a_damaged_one() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("manifest.toml");
@@ -113,8 +127,8 @@ fn a_manifest_of_a_later_version_is_told_apart_from_a_damaged_one() {
         std::fs::write(&path, text).unwrap();
         Manifest::read(&path).unwrap_err()
     };
-    let error = read_with(&good.replace("format = 1\njournal", "format = 2\nnews = true\njournal"));
-    assert!(matches!(error, ManifestError::Newer { format: 2, .. }), "{error}");
+    let error = read_with(&good.replace("format = 2\njournal", "format = 3\nnews = true\njournal"));
+    assert!(matches!(error, ManifestError::Newer { format: 3, .. }), "{error}");
     let error = read_with(&good.replace("feed = ", "fede = "));
     assert!(matches!(error, ManifestError::Syntax { .. }), "{error}");
     assert!(error.to_string().contains("fede"), "{error}");

@@ -1,5 +1,6 @@
 //! The frames that caused orders, from the journal: decoded as the session decoded them, with what came just before.
 
+use crate::cli::output::snake;
 use crate::failure::Failure;
 use crate::session::parts;
 use serde::Serialize;
@@ -42,18 +43,6 @@ pub(crate) struct Causes {
     instruments: InstrumentTable,
 }
 
-/// `FirstWord` as `first_word`.
-pub(crate) fn snake(name: &str) -> String {
-    let mut text = String::new();
-    for (index, letter) in name.chars().enumerate() {
-        if letter.is_ascii_uppercase() && index > 0 {
-            text.push('_');
-        }
-        text.push(letter.to_ascii_lowercase());
-    }
-    text
-}
-
 fn symbol(table: &InstrumentTable, instrument: InstrumentId) -> String {
     match table.by_id(instrument) {
         Some(found) => found.symbol.to_string(),
@@ -64,9 +53,9 @@ fn symbol(table: &InstrumentTable, instrument: InstrumentId) -> String {
 
 /// `order_add AAAA buy 300 at 27.30`.
 pub(crate) fn event_text(event: &Event, symbol: &str) -> String {
-    let mut text = format!("{} {symbol}", snake(&format!("{:?}", event.kind())));
+    let mut text = format!("{} {symbol}", snake(&event.kind()));
     if let Some(side) = event.side() {
-        text.push_str(&format!(" {}", snake(&format!("{side:?}"))));
+        text.push_str(&format!(" {}", snake(&side)));
     }
     // A definition keeps its text in these fields.
     if event.kind() != spinward_engine::words::EventKind::Definition {
@@ -123,8 +112,7 @@ impl Causes {
                     told.push(format!("… and {} more", events.len() - TOLD_EVENTS));
                 }
                 let short = time.after(Nanos::new(-SHORT_BURST.get()));
-                let kind =
-                    frame.kind().map_or("unknown".to_owned(), |kind: FrameKind| snake(&format!("{kind:?}")));
+                let kind = frame.kind().map_or("unknown".to_owned(), |kind: FrameKind| snake(&kind));
                 let cause = Cause {
                     frame: frame.sequence,
                     receive_time_ns: time.get(),

@@ -1,5 +1,6 @@
 //! What the audit says of one order: verdicts and reports.
 
+use crate::cli::output::snake;
 use serde::Serialize;
 use spinward_engine::words::{Action, Intent, Nanos, OrderId, Report, StrategyId, TimeInForce, Verdict};
 use spinward_recorder::{AuditReader, AuditRecord, JournalError, SessionFolder};
@@ -130,8 +131,7 @@ pub(crate) fn verdict_text(verdict: &Verdict) -> String {
 
 /// `filled 100 at 27.31, leaves 0, maker`.
 pub(crate) fn report_text(report: &Report) -> String {
-    let kind =
-        report.kind().map_or_else(|| "?".to_owned(), |kind| super::causes::snake(&format!("{kind:?}")));
+    let kind = report.kind().map_or_else(|| "?".to_owned(), |kind| snake(&kind));
     let mut text =
         format!("{kind} {} at {}, leaves {}", report.qty.lots(), report.price, report.leaves.lots());
     if report.code_number != 0 {

@@ -45,10 +45,6 @@ impl Steps {
 }
 
 /// Up to the end of risk.
-pub(crate) fn of_decision(decision: &Decision) -> Vec<Step> {
-    up_to_risk(decision).steps
-}
-
 fn up_to_risk(decision: &Decision) -> Steps {
     let mut steps = Steps { steps: Vec::new(), at: decision.received };
     if decision.is_stamped() {
@@ -147,7 +143,7 @@ mod tests {
         );
         assert!(steps.windows(2).all(|pair| pair[0].to_ns == pair[1].from_ns));
         assert_eq!(longest(&steps).unwrap().step, "book");
-        assert_eq!(of_decision(&life().decision).len(), 8);
+        assert_eq!(of_life(&Life { exit: None, ..life() }).len(), 8, "up to the end of risk");
     }
 
     #[test]

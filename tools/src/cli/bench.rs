@@ -37,6 +37,10 @@ pub(crate) enum BenchCommand {
     Codecs(MeasureArgs),
     /// One event through risk, beside the naive risk.
     Risk(MeasureArgs),
+    /// Tick to order with stamps at the ends, at every stage and with orders stored, beside stamps off: what measuring costs.
+    Stamps(MeasureArgs),
+    /// A stall put into the books on purpose, under an open and a closed loop: what a closed loop hides.
+    Stall(MeasureArgs),
     /// All of the suites above, one after the other.
     All(MeasureArgs),
     /// Latency over rates: the latency-throughput curve and its knee.
@@ -139,6 +143,8 @@ pub(crate) fn run(command: &BenchCommand) -> Outcome {
         BenchCommand::Book(args) => one(Suite::Book, args),
         BenchCommand::Codecs(args) => one(Suite::Codecs, args),
         BenchCommand::Risk(args) => one(Suite::Risk, args),
+        BenchCommand::Stamps(args) => one(Suite::Stamps, args),
+        BenchCommand::Stall(args) => one(Suite::Stall, args),
         BenchCommand::All(args) => {
             let suites: Vec<Suite> =
                 Suite::EVERY.into_iter().filter(|suite| *suite != Suite::Sweep).collect();
@@ -212,6 +218,11 @@ fn measured(suites: &[Suite], args: &MeasureArgs, rates: &[u64]) -> Outcome {
             let _ = write!(std::io::stderr(), "\r\x1b[K{what}");
         }
     };
+    if let Some(cores) = host::out_of_reach(&plan.host) {
+        eprintln!(
+            "warning: isolated cores {cores} are not in this process's affinity mask: others are measured; see docs/tuning.md, step 4"
+        );
+    }
     if cfg!(debug_assertions) {
         eprintln!("warning: this is a debug build; measure with `cargo run --release -- bench …`");
     }

@@ -1,9 +1,9 @@
 //! `spinward explain`: one order's life as a timeline.
 
 use super::ExplainArgs;
-use super::output::{self, Table, line};
-use crate::attribution::around::{overlapping, text as disturbance};
-use crate::attribution::causes::{Cause, Causes, snake};
+use super::output::{self, Table, line, snake};
+use crate::attribution::around::{self, overlapping};
+use crate::attribution::causes::{Cause, Causes};
 use crate::attribution::history::{Entry, History, action_name, intent_text, report_text, verdict_text};
 use crate::attribution::steps::{self, Step, StepKind};
 use crate::attribution::{order_text, parse_order, time_of_day};
@@ -145,7 +145,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Outcome {
                     frame: *frame,
                     cause_frame: heard.cause_frame,
                     receive_time_ns: receive_time.get(),
-                    kind: heard.kind().map_or_else(String::new, |kind| snake(&format!("{kind:?}"))),
+                    kind: heard.kind().map_or_else(String::new, |kind| snake(&kind)),
                     text: report_text(heard),
                     steps: life
                         .zip(answer)
@@ -266,8 +266,8 @@ fn print(report: &Report) {
         if !message.interference.is_empty() {
             line("");
         }
-        for row in &message.interference {
-            line(format!("around    {}", disturbance(row)));
+        for row in around::lines(&message.interference) {
+            line(format!("around    {row}"));
         }
     }
     line("");

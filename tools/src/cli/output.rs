@@ -9,6 +9,18 @@ pub(crate) fn line(text: impl std::fmt::Display) {
     }
 }
 
+/// `FirstWord` as `first_word`.
+pub(crate) fn snake(name: &impl std::fmt::Debug) -> String {
+    let mut text = String::new();
+    for (index, letter) in format!("{name:?}").chars().enumerate() {
+        if letter.is_ascii_uppercase() && index > 0 {
+            text.push('_');
+        }
+        text.push(letter.to_ascii_lowercase());
+    }
+    text
+}
+
 /// Nanoseconds in the unit that reads best: `87 ns`, `1.24 µs`, `3.05 ms`, `2.0 s`.
 pub(crate) fn nanos(value: u64) -> String {
     match value {
@@ -106,5 +118,6 @@ mod tests {
         assert_eq!(nanos(999), "999 ns");
         assert_eq!(nanos(1_240), "1.24 µs");
         assert_eq!(bytes(1_572_864), "1.5 MiB");
+        assert_eq!(snake(&std::sync::atomic::Ordering::SeqCst), "seq_cst");
     }
 }

@@ -3,18 +3,19 @@
 use super::SlowestArgs;
 use super::explain::cause_lines;
 use super::output::{self, Table, line};
-use crate::attribution::around::{overlapping, text as disturbance};
+use crate::attribution::around::{self, overlapping};
 use crate::attribution::causes::{Cause, Causes};
 use crate::attribution::history::action_name;
 use crate::attribution::steps::{self, Step};
+use crate::attribution::tail::{self, Outlier, Ranking};
 use crate::attribution::{order_text, time_of_day};
 use crate::failure::{Failure, Outcome};
 use crate::session::replay::{find, settings_of};
 use anyhow::anyhow;
 use serde::Serialize;
-use spinward_recorder::{InterferenceRow, Life, LifeRecord, Lives, read_interference};
+use spinward_recorder::{InterferenceRow, Life, read_interference};
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 #[derive(Serialize)]
@@ -22,6 +23,8 @@ struct Report {
     session: String,
     /// Messages that left, with stamps.
     orders: u64,
+    /// The message at each percentile, up to the slowest one.
+    percentiles: Vec<Outlier>,
     slowest: Vec<Slow>,
 }
 
@@ -41,64 +44,26 @@ struct Slow {
     interference: Vec<InterferenceRow>,
 }
 
-/// Ordered by length, the earlier one first among equals.
-struct Ranked(u64, Reverse<u64>, Life);
-
-impl Ranked {
-    fn key(&self) -> (u64, Reverse<u64>) {
-        (self.0, self.1)
-    }
-}
-
-impl PartialEq for Ranked {
-    fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
-    }
-}
-impl Eq for Ranked {}
-impl PartialOrd for Ranked {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Ranked {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.key().cmp(&other.key())
-    }
-}
-
 pub(crate) fn run(args: &SlowestArgs) -> Outcome {
     let folder = find(&args.sessions, &args.session)?;
     let (_, settings) = settings_of(&folder)?;
-    if !folder.orders().is_dir() {
-        return Err(Failure::Usage(anyhow!(
+    let ranking = Ranking::read(&folder)?.ok_or_else(|| {
+        Failure::Usage(anyhow!(
             "session {} stored no stamps of its orders: run with latency.orders = true and pipeline.stamps = \"all\"",
             folder.id()
-        )));
-    }
-    let mut lives = Lives::open(&folder.orders(), &folder.exits())?;
-    let mut kept: BinaryHeap<Reverse<Ranked>> = BinaryHeap::new();
-    let mut orders = 0;
-    let mut number = 0;
-    while let Some(record) = lives.next()? {
-        let LifeRecord::Life(life) = record else { continue };
-        number += 1;
-        let Some(length) = life.length_ns().filter(|_| life.decision.code_number == 0) else { continue };
-        orders += 1;
-        kept.push(Reverse(Ranked(length, Reverse(number), life)));
-        if kept.len() > args.count {
-            kept.pop();
-        }
-    }
-    // Ascending in the reversed order: the slowest first.
-    let kept: Vec<(u64, Life)> =
-        kept.into_sorted_vec().into_iter().map(|Reverse(ranked)| (ranked.0, ranked.2)).collect();
-    let frames: BTreeSet<u64> = kept.iter().map(|(_, life)| life.decision.frame()).collect();
+        ))
+    })?;
+    let tail = ranking.tail();
+    let numbers = ranking.slowest(args.count);
+    let wanted = numbers.iter().copied().chain(tail.iter().map(|(_, number)| *number)).collect();
+    let lives = tail::lives(&folder, &wanted)?;
+    let kept: Vec<&Life> = numbers.iter().filter_map(|number| lives.get(number)).collect();
+    let frames: BTreeSet<u64> = kept.iter().map(|life| life.decision.frame()).collect();
     let causes = Causes::read(&folder, &settings, &frames)?;
     let rows = read_interference(&folder.interference())?.map(|found| found.rows).unwrap_or_default();
-    let slowest = kept.into_iter().map(|(total_ns, life)| {
+    let slowest = kept.into_iter().map(|life| {
         let decision = &life.decision;
-        let steps = steps::of_life(&life);
+        let steps = steps::of_life(life);
         let longest = steps::longest(&steps);
         let strategy = settings.strategies.get(decision.order.strategy().index());
         let cause = causes.by_frame.get(&decision.frame()).cloned();
@@ -109,7 +74,7 @@ pub(crate) fn run(args: &SlowestArgs) -> Outcome {
             action: action_name(decision.action_number),
             symbol: causes.symbol(decision.instrument),
             received_ns: decision.received.get(),
-            total_ns,
+            total_ns: life.length_ns().unwrap_or(0),
             slowest_step: longest.map_or_else(String::new, |step| step.step.to_owned()),
             slowest_step_ns: longest.map_or(0, |step| step.took_ns),
             cause,
@@ -120,7 +85,12 @@ pub(crate) fn run(args: &SlowestArgs) -> Outcome {
             steps,
         }
     });
-    let report = Report { session: folder.path().display().to_string(), orders, slowest: slowest.collect() };
+    let report = Report {
+        session: folder.path().display().to_string(),
+        orders: ranking.count() as u64,
+        percentiles: tail::outliers(&tail, &lives, &rows),
+        slowest: slowest.collect(),
+    };
     if args.json {
         line(serde_json::to_string_pretty(&report)?);
     } else {
@@ -136,6 +106,10 @@ fn print(report: &Report) {
         report.slowest.len(),
         output::count(report.orders)
     ));
+    line("");
+    for outlier in &report.percentiles {
+        line(outlier);
+    }
     line("");
     let mut table =
         Table::new(["order", "message", "received (UTC)", "total", "longest step", "took", "ahead of it"]);
@@ -179,8 +153,8 @@ fn print(report: &Report) {
             .map(|step| format!("{} {}", step.step, output::nanos(step.took_ns)))
             .collect();
         line(format!("  steps   {}", told.join(", ")));
-        for row in &slow.interference {
-            line(format!("  around  {}", disturbance(row)));
+        for row in around::lines(&slow.interference) {
+            line(format!("  around  {row}"));
         }
         if slow.interference.is_empty() {
             line("  around  nothing was noted");

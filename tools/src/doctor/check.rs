@@ -61,22 +61,12 @@ pub(crate) fn run(host: &Host, subject: &Subject) -> Vec<Finding> {
     all()
         .map(|check| {
             host.forget_sources();
-            let Verdict { state, found, wanted, mend } = (check.run)(host, subject);
+            let verdict = (check.run)(host, subject);
             let mut sources = host.sources();
             if sources.is_empty() {
                 sources.push(format!("configuration {}", subject.config));
             }
-            Finding {
-                id: check.id,
-                severity: check.severity,
-                state,
-                what: check.what,
-                why: check.why,
-                found,
-                wanted,
-                mend,
-                sources,
-            }
+            verdict.of(check.id, check.severity, check.what, check.why, sources)
         })
         .collect()
 }

@@ -130,6 +130,19 @@ impl Verdict {
         Self { state: State::NotApplicable, found: why.into(), wanted: String::new(), mend: None }
     }
 
+    /// As the finding of a check.
+    pub(crate) fn of(
+        self,
+        id: &'static str,
+        severity: Severity,
+        what: &'static str,
+        why: &'static str,
+        sources: Vec<String>,
+    ) -> Finding {
+        let Self { state, found, wanted, mend } = self;
+        Finding { id, severity, state, what, why, found, wanted, mend, sources }
+    }
+
     /// Good or failed; the mend is made only for a failed one.
     pub(crate) fn judge(
         is_good: bool,

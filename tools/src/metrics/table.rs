@@ -3,6 +3,7 @@
 //! Names follow the Prometheus conventions: `_total` for counters, base units (`_seconds`, `_bytes`).
 
 use super::sources::Sources;
+use crate::cli::output::snake;
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric as Sample, MetricFamily, MetricType};
 use prometheus::{Encoder, TextEncoder};
 use spinward_engine::risk::OrderState;
@@ -38,18 +39,6 @@ const fn gauge(name: &'static str, help: &'static str, read: fn(&Sources, Out<'_
 
 const NANO: f64 = 1e-9;
 
-/// `FirstWord` as `first_word`.
-fn snake(name: &str) -> String {
-    let mut text = String::new();
-    for (index, letter) in name.chars().enumerate() {
-        if letter.is_ascii_uppercase() && index > 0 {
-            text.push('_');
-        }
-        text.push(letter.to_ascii_lowercase());
-    }
-    text
-}
-
 /// Every metric there is.
 pub(super) const TABLE: &[Metric] = &[
     // -- sequencer
@@ -58,7 +47,7 @@ pub(super) const TABLE: &[Metric] = &[
     }),
     counter("spinward_ingress_messages_total", "Messages put into the ingress ring, by kind.", |s, out| {
         for (kind, counter) in FrameKind::EVERY.iter().zip(&s.pipeline.sequencer.messages) {
-            out(&[("kind", &snake(&format!("{kind:?}")))], counter.value() as f64);
+            out(&[("kind", &snake(&kind))], counter.value() as f64);
         }
     }),
     gauge(
@@ -122,7 +111,7 @@ pub(super) const TABLE: &[Metric] = &[
     }),
     counter("spinward_events_total", "Normalized events, by kind.", |s, out| {
         for (kind, counter) in EventKind::EVERY.iter().zip(&s.normalizer.events) {
-            out(&[("kind", &snake(&format!("{kind:?}")))], counter.value() as f64);
+            out(&[("kind", &snake(&kind))], counter.value() as f64);
         }
     }),
     // -- books
@@ -188,7 +177,7 @@ pub(super) const TABLE: &[Metric] = &[
         |s, out| {
             for strategy in s.runners.iter().flat_map(|runner| &runner.strategies) {
                 for (reason, counter) in Refused::EVERY.iter().zip(&strategy.refused) {
-                    let reason = snake(&format!("{reason:?}"));
+                    let reason = snake(&reason);
                     out(&[("strategy", &strategy.name), ("reason", &reason)], counter.value() as f64);
                 }
             }
@@ -216,12 +205,12 @@ pub(super) const TABLE: &[Metric] = &[
     }),
     counter("spinward_order_states_total", "Times that an order came into a state.", |s, out| {
         for (state, counter) in OrderState::EVERY.iter().zip(&s.risk.transitions) {
-            out(&[("state", &snake(&format!("{state:?}")))], counter.value() as f64);
+            out(&[("state", &snake(&state))], counter.value() as f64);
         }
     }),
     counter("spinward_reports_total", "Reports, by kind; refusals by risk included.", |s, out| {
         for (kind, counter) in ReportKind::EVERY.iter().zip(&s.risk.reports) {
-            out(&[("kind", &snake(&format!("{kind:?}")))], counter.value() as f64);
+            out(&[("kind", &snake(&kind))], counter.value() as f64);
         }
     }),
     counter("spinward_fills_total", "Fills counted into positions.", |s, out| {

@@ -26,9 +26,9 @@ use spinward_gateways::operator::{OperatorInbox, operator_queue};
 use spinward_gateways::paper::{PaperVenue, StageBook};
 use spinward_gateways::simulation::Simulation;
 use spinward_recorder::{
-    AuditWriter, Ended, ExitDriver, Host, Identity, InterferenceHeader, InterferenceLog, InterferenceWatch,
-    JournalSink, JournalWriter, LatencyLog, LatencySummary, Manifest, OrderTap, OrderWriter, Preparer,
-    SessionFolder, SessionTap, StampTime, StateChange, latency_exchange, rfc3339,
+    AuditWriter, Ended, ExitDriver, Fingerprint, Host, Identity, InterferenceHeader, InterferenceLog,
+    InterferenceWatch, JournalSink, JournalWriter, LatencyLog, LatencySummary, Manifest, OrderTap,
+    OrderWriter, Preparer, SessionFolder, SessionTap, StampTime, StateChange, latency_exchange, rfc3339,
 };
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -70,6 +70,9 @@ pub(crate) fn run(
     let host = host::cores();
     parts::check(settings, registry, &host).map_err(Failure::usage)?;
     let topology = settings.topology(&host).map_err(Failure::usage)?;
+    if let Some(warning) = host::unused_isolation(&host, &topology) {
+        eprintln!("warning: {warning}");
+    }
     let root = &settings.session.folder;
     std::fs::create_dir_all(root).with_context(|| format!("cannot make the folder {}", root.display()))?;
 
@@ -106,16 +109,23 @@ pub(crate) fn run(
     let time = StampTime::new(clock.clone(), clock.ticks(), now);
     let folder = SessionFolder::create(root, &settings.session.name, now)?;
     let identity = Identity::new();
+    let machine = Fingerprint::current();
     let mut manifest =
-        manifest(settings, options, &folder, &identity, &topology.name, recovered.as_ref(), now);
+        manifest(settings, options, &folder, &identity, &topology.name, recovered.as_ref(), &machine, now);
     manifest.write(&folder.manifest())?;
     let preparer = Preparer::start()?;
     let journal = JournalWriter::create_as(&folder.journal(), &settings.journal(), &preparer, identity)?;
     let audit = AuditWriter::create_as(&folder.audit(), &settings.journal(), &preparer, identity)?;
     std::fs::create_dir_all(folder.latency())
         .with_context(|| format!("cannot make the folder {}", folder.latency().display()))?;
-    let log =
-        LatencyLog::create(&folder.latency().join("stages.hlog"), now, "spinward: latency of each stage")?;
+    let whose = format!(
+        "spinward session {}; version={}; commit={}; config={}; {machine}",
+        folder.id(),
+        manifest.version,
+        manifest.commit,
+        manifest.config_fingerprint
+    );
+    let log = LatencyLog::create(&folder.latency().join("stages.hlog"), now, &whose)?;
     let (latency, mut collector) = latency_exchange(&clock, Some(log))?;
     let (outcome, taken) = sync_channel(1);
     let (ended, written) = sync_channel(1);
@@ -229,7 +239,7 @@ pub(crate) fn run(
         frames: tap.frame,
     });
     manifest.write(&folder.manifest())?;
-    let attribution = Attribution::new(settings, &folder, &sources, tap.slowest);
+    let attribution = Attribution::new(settings, &folder, &sources);
     Ok(Summary::new(
         settings,
         &folder,
@@ -317,6 +327,7 @@ fn simulation(
         .map_err(Failure::usage)
 }
 
+#[expect(clippy::too_many_arguments, reason = "one for each thing it says")]
 fn manifest(
     settings: &Settings,
     options: &LiveOptions,
@@ -324,6 +335,7 @@ fn manifest(
     identity: &Identity,
     topology: &str,
     recovered: Option<&Recovered>,
+    machine: &Fingerprint,
     now: Nanos,
 ) -> Manifest {
     Manifest {
@@ -342,7 +354,8 @@ fn manifest(
         resumed_from: recovered.map(|recovered| recovered.session.clone()),
         config_fingerprint: settings.fingerprint(),
         ended: None,
-        host: Host::current(),
+        host: Host::of(machine),
+        fingerprint: Some(machine.clone()),
         config: settings.to_toml(),
     }
 }

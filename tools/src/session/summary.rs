@@ -1,13 +1,13 @@
 //! What a session has come to: for people, and as JSON.
 
-use crate::attribution::around;
+use crate::attribution::tail::{self, Outlier};
 use crate::cli::output::{self, Table, line};
 use crate::metrics::Sources;
 use serde::Serialize;
 use spinward_config::Settings;
 use spinward_engine::pipeline::Finished;
 use spinward_engine::words::{EventKind, Price, RejectCode};
-use spinward_recorder::{Decision, DigestSnapshot, LatencySummary, SessionFolder, Stage, read_interference};
+use spinward_recorder::{DigestSnapshot, LatencySummary, SessionFolder, Stage};
 
 /// One row of positions. Money in units of 1e-9 of the currency.
 #[derive(Clone, Debug, Serialize)]
@@ -54,17 +54,15 @@ pub(crate) fn digest_rows(digests: &DigestSnapshot) -> Vec<DigestRow> {
 pub(crate) struct Attribution {
     /// A fault put in on purpose, and how often it struck.
     pub(crate) fault: Option<String>,
-    /// The slowest order and what happened around it.
-    pub(crate) slowest: Option<String>,
+    /// The order at each percentile of the tail and what stood in its way.
+    pub(crate) tail: Vec<Outlier>,
 }
 
+/// Outliers of the summary: the slowest order, and the one at the percentile before.
+const SHOWN: usize = 2;
+
 impl Attribution {
-    pub(crate) fn new(
-        settings: &Settings,
-        folder: &SessionFolder,
-        sources: &Sources,
-        slowest: Option<Decision>,
-    ) -> Self {
+    pub(crate) fn new(settings: &Settings, folder: &SessionFolder, sources: &Sources) -> Self {
         let fault = settings.faults.stall_stage.0.map(|stage| {
             format!(
                 "{stage} was stalled for {} on purpose, {} times: no latency of this session means anything",
@@ -73,9 +71,11 @@ impl Attribution {
             )
         });
         // What cannot be read is no reason to be without a summary.
-        let rows = read_interference(&folder.interference()).ok().flatten().map(|found| found.rows);
-        let slowest = slowest.map(|decision| around::slowest_line(&decision, &rows.unwrap_or_default()));
-        Self { fault, slowest }
+        let tail = tail::of_session(folder).unwrap_or_else(|error| {
+            eprintln!("warning: {error}");
+            Vec::new()
+        });
+        Self { fault, tail }
     }
 }
 
@@ -231,8 +231,12 @@ impl Summary {
             ]);
         }
         table.print();
-        if let Some(slowest) = &self.attribution.slowest {
-            line(format!("  {slowest}"));
+        let tail = &self.attribution.tail;
+        if !tail.is_empty() {
+            line("  sent orders, from the frame's stamp:");
+        }
+        for outlier in tail.iter().skip(tail.len().saturating_sub(SHOWN)) {
+            line(format!("  {outlier}"));
         }
         line("");
         let mut table = Table::new(["digests", "records", "digest"]);

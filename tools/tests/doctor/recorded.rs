@@ -67,6 +67,27 @@ fn the_cores_that_are_checked_are_those_of_the_configuration() {
 }
 
 #[test]
+fn a_login_shell_on_a_host_with_isolated_cores_is_told_that_auto_cannot_pin_to_them() {
+    let program = Program::new();
+    let tree = std::fs::read_to_string(file("tuned.txt")).unwrap();
+    let own = "Cpus_allowed_list:\t0-15\n";
+    assert!(tree.contains(own));
+    std::fs::write(program.path("shell.txt"), tree.replacen(own, "Cpus_allowed_list:\t0-1,6-15\n", 1))
+        .unwrap();
+    let config = std::fs::read_to_string(file("cores_2_3.toml")).unwrap();
+    let auto = config.replace("\"fused\"", "\"auto\"").replace("cores = [2, 3]", "");
+    std::fs::write(program.path("auto.toml"), auto).unwrap();
+    let ran = program.run(&["doctor", "--host", "shell.txt", "--config", "auto.toml", "--json"]).with_code(1);
+    let report = ran.json();
+    let of = |id: &str| findings(&report).iter().find(|finding| finding["id"] == id).unwrap().clone();
+    let allowed = of("cores.allowed");
+    assert_eq!((text(&allowed, "state"), text(&allowed, "severity")), ("failed", "critical"));
+    assert!(text(&allowed, "mend").contains("`taskset -c 0-15 spinward …`"), "{allowed}");
+    assert_eq!(text(&of("cores.pinned"), "state"), "failed");
+    assert!(text(&of("cores.pinned"), "found").starts_with("0 of 2 pinned"), "{}", of("cores.pinned"));
+}
+
+#[test]
 fn two_threads_on_siblings_are_told_to_take_one_core_of_each_pair() {
     let program = Program::new();
     let config = std::fs::read_to_string(file("cores_2_3.toml")).unwrap();

@@ -3,6 +3,7 @@
 use crate::cli::output::{Table, count, line, nanos};
 use spinward_benches::artefact::Artefact;
 use spinward_benches::compare::Comparison;
+use spinward_benches::floor;
 use spinward_benches::measure::{Metric, Role};
 
 /// Nanoseconds that may be fractions: `4.7 ns` below ten, else as everywhere.
@@ -57,6 +58,9 @@ pub(crate) fn artefact(run: &Artefact) {
     }
     table.print();
     curve(run);
+    if let Some(unrest) = floor::unrest(run) {
+        line(format!("NOISY     {unrest}"));
+    }
     for skipped in &run.skipped {
         line(format!("SKIPPED   {skipped}"));
     }

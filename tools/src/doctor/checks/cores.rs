@@ -5,6 +5,7 @@ use crate::doctor::cores::Cores;
 use crate::doctor::finding::{Mend, Severity, Verdict};
 use crate::doctor::host::Host;
 use crate::doctor::subject::Subject;
+use crate::host::with_mask;
 
 pub(in crate::doctor) const CHECKS: &[Check] = &[
     Check {
@@ -91,8 +92,8 @@ fn allowed(host: &Host, subject: &Subject) -> Verdict {
         format!("allowed {}", subject.cores.or(&isolated)),
         || {
             Mend::Advice(format!(
-                "start it with `taskset -c {} spinward …`, or by the unit spinward@.service (CPUAffinity=)",
-                subject.online
+                "start it with `{}`, or by the unit spinward@.service (CPUAffinity=)",
+                with_mask(&subject.online)
             ))
         },
     )

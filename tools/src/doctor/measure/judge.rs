@@ -95,18 +95,8 @@ const SOCKET_P99_NS: u64 = 50_000;
 /// One finding for each check.
 pub(crate) fn judge(measured: &Measured, subject: &Subject) -> Vec<Finding> {
     let one = |check: &MeasuredCheck| {
-        let Verdict { state, found, wanted, mend } = (check.run)(measured, subject);
-        Finding {
-            id: check.id,
-            severity: check.severity,
-            state,
-            what: check.what,
-            why: check.why,
-            found,
-            wanted,
-            mend,
-            sources: check.sources.iter().map(|source| (*source).to_owned()).collect(),
-        }
+        let sources = check.sources.iter().map(|source| (*source).to_owned()).collect();
+        (check.run)(measured, subject).of(check.id, check.severity, check.what, check.why, sources)
     };
     CHECKS.iter().map(one).collect()
 }
