@@ -191,9 +191,10 @@ impl Baseline {
         text
     }
 
-    /// Turns of an empty loop that add at least this share of a stage's count: a turn has four instructions.
+    /// Turns of an empty loop that add this share of a stage's count, or a little more: a turn has four instructions, to begin and to end takes two, and
+    /// one turn is the least.
     pub fn turns_of(&self, stage: &str, percent: f64) -> Option<u64> {
-        self.stages.get(stage).map(|count| (count * percent / 400.0).ceil() as u64)
+        self.stages.get(stage).map(|count| ((count * percent / 100.0 - 2.0) / 4.0).ceil().max(1.0) as u64)
     }
 }
 
@@ -281,6 +282,14 @@ mod tests {
         stored.stages.remove("risk");
         let bad: Vec<_> = check(&stored, &baseline()).into_iter().filter(|stage| !stage.is_good).collect();
         assert_eq!((bad.len(), bad[0].stage, bad[0].stored), (1, "risk", None));
+    }
+
+    #[test]
+    fn a_plant_is_as_small_as_it_can_be_and_not_smaller_than_asked_for() {
+        // Of 600 instructions 5 % are 30: seven turns of four, and two. Of 28 they are less than a turn has.
+        assert_eq!(baseline().turns_of("book", 5.0), Some(7));
+        assert_eq!(baseline().turns_of("strategies", 5.0), Some(1));
+        assert_eq!(baseline().turns_of("none", 5.0), None);
     }
 
     #[test]

@@ -30,12 +30,13 @@ fn every_frame_behind_the_warm_up_is_measured_once_at_each_stage() {
 #[test]
 fn an_open_loop_counts_from_the_intended_time_and_a_closed_one_hides_the_wait() {
     let clock = Clock::new();
-    // Ten times what the pipeline can do: the queue grows for as long as the load lasts.
-    let open = round(&setup(Load::Rate(1_000_000_000), 20_000), &clock, NoJournal).unwrap();
-    let closed = round(&setup(Load::Closed(1_000_000_000), 20_000), &clock, NoJournal).unwrap();
+    // Far more than the pipeline can do: the queue grows for as long as the load lasts. Few frames, as on a busy machine each of the closed loop may
+    // take two slices of the scheduler.
+    let open = round(&setup(Load::Rate(1_000_000_000), 400), &clock, NoJournal).unwrap();
+    let closed = round(&setup(Load::Closed(1_000_000_000), 400), &clock, NoJournal).unwrap();
     let sum = |round: &Round| round.response.mean() * round.response.len() as f64;
     // All were meant to be there at the very begin, so their waits overlap; half of the run in the mean, without a stall anywhere.
-    assert!(sum(&open) > 100.0 * open.elapsed_ns as f64, "{} {}", sum(&open), open.elapsed_ns);
+    assert!(sum(&open) > 50.0 * open.elapsed_ns as f64, "{} {}", sum(&open), open.elapsed_ns);
     // One at a time: the latencies fit into the run, but for the last one, which ends behind it.
     let but_one = sum(&closed) - closed.response.max() as f64;
     assert!(but_one <= 1.01 * closed.elapsed_ns as f64, "{but_one} {}", closed.elapsed_ns);
