@@ -5,6 +5,7 @@
 pub mod feed;
 pub mod file;
 pub mod itch50;
+pub mod soup;
 pub mod binance;
 pub mod synthetic;
 pub mod paper;
