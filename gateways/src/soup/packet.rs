@@ -19,7 +19,7 @@ pub struct LoginRequest {
     pub password: Alpha<10>,
     /// Offset 19. The session to log into; blank: the one that is running.
     pub session: Alpha<10>,
-    /// Offset 29. The next sequence wanted; 0: the most recent message on; blank counts as 0.
+    /// Offset 29. The next sequence wanted; 0: what is new from now on; blank counts as 0.
     pub sequence: Numeric<20>,
 }
 
@@ -29,7 +29,7 @@ impl Default for Numeric<20> {
     }
 }
 
-/// Login Accepted (`A`, §2.2.2).
+/// Login Accepted (`A`, §2.2.1).
 #[repr(C)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Pod, Zeroable)]
 pub struct LoginAccepted {
@@ -41,7 +41,7 @@ pub struct LoginAccepted {
 
 const _: () = assert!(size_of::<LoginRequest>() == 46 && size_of::<LoginAccepted>() == 30);
 
-/// Why a login was rejected (`J`, §2.2.3).
+/// Why a login was rejected (`J`, §2.2.2).
 #[repr(u8)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, thiserror::Error)]
 pub enum RejectReason {

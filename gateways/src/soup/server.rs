@@ -307,8 +307,8 @@ impl Core {
             self.silence_max = Nanos::from_millis(millis as i64);
         }
         let next = store.next_sequence();
-        // 0 asks for the most recent message; more than there is, for the next one.
-        let first = if asked == 0 { next.saturating_sub(1).max(1) } else { asked.min(next) };
+        // 0 asks for what is new from now on (so Nasdaq's own client has it); more than there is, for the next one.
+        let first = if asked == 0 { next } else { asked.min(next) };
         self.next_sequence = first;
         self.state = ServerState::Live;
         let accepted = LoginAccepted {

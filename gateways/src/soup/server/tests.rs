@@ -71,9 +71,9 @@ fn a_login_is_answered_with_the_session_and_the_replay_begins_where_it_asks() {
         (number(4), 4),
         // More than there is.
         (number(9), 4),
-        // The most recent.
-        (number(0), 3),
-        (Numeric::BLANK, 3),
+        // What is new from now on.
+        (number(0), 4),
+        (Numeric::BLANK, 4),
         (Numeric::from_bytes(*b"2                   "), 2),
     ];
     for (asked, first) in cases {
