@@ -262,7 +262,13 @@ impl Receiver {
         }
         let mut sequence = packet.header().sequence.get();
         let end = sequence.saturating_add(u64::from(packet.count()));
-        let next = *self.next.get_or_insert(sequence);
+        let next = match self.next {
+            Some(next) => next,
+            None => {
+                self.known = sequence;
+                *self.next.insert(sequence)
+            }
+        };
         if !self.is_plausible(end, now) {
             self.counters.implausible += 1;
             return;
