@@ -13,7 +13,7 @@ pub(crate) fn data(name: &str) -> Option<Vec<u8>> {
     let path = path(name);
     let file = std::fs::read(&path).ok();
     if file.is_none() {
-        println!("SKIPPED: this test needs {}", path.display());
+        eprintln!("SKIPPED: this test needs {}", path.display());
     }
     file
 }
@@ -22,7 +22,7 @@ pub(crate) fn data(name: &str) -> Option<Vec<u8>> {
 pub(crate) fn captures(folder: &str, prefix: &str) -> Vec<(String, Vec<u8>, Vec<Dissection>)> {
     let folder = path("pcap").join(folder);
     let Ok(entries) = std::fs::read_dir(&folder) else {
-        println!("SKIPPED: this test needs {}", folder.display());
+        eprintln!("SKIPPED: this test needs {}", folder.display());
         return Vec::new();
     };
     let mut names: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
