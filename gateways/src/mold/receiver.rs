@@ -393,12 +393,7 @@ impl Receiver {
             self.next = Some(next.saturating_add(1));
             count(&mut self.counters.messages, line, 1);
             out(ReceiverAction::Message { sequence, bytes });
-            if self.window.held() > 0 {
-                // It may have been waiting too.
-                self.window.take(sequence);
-                self.drain(out);
-            }
-            return;
+            return self.drain(out);
         }
         if sequence < next {
             return count(&mut self.counters.duplicates, line, 1);

@@ -61,7 +61,7 @@ fn a_datagram_is_found_behind_tags_and_on_other_links_and_trailers_are_no_part_o
 
 #[test]
 fn a_segment_says_its_flags_and_its_payload_behind_all_options() {
-    let bytes = tcp_packet(b"abc", 0x07);
+    let bytes = [&tcp_packet(b"abc", 0x07)[..], b"trailer"].concat();
     let Ok(Transport::Tcp(segment)) = read(LinkType::RawIp, &bytes) else { panic!("no segment") };
     assert_eq!((segment.sequence, segment.payload), (9, &b"abc"[..]));
     assert!(segment.is_syn && segment.is_fin && segment.is_reset);
