@@ -4,7 +4,11 @@
 
 pub mod feed;
 pub mod file;
+pub mod pcap;
+pub mod soup;
+pub mod mold;
 pub mod itch50;
+pub mod ouch50;
 pub mod binance;
 pub mod synthetic;
 pub mod paper;
