@@ -6,6 +6,7 @@ pub mod feed;
 pub mod file;
 pub mod itch50;
 pub mod binance;
+pub mod exchange;
 pub mod synthetic;
 pub mod paper;
 pub mod simulation;
