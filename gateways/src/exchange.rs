@@ -1,7 +1,7 @@
-//! The exchange: a matching engine, and the market data it makes. No sockets here, and no clock.
+//! The exchange: a matching engine, the market data it makes, and those who trade on it. No sockets here, and no clock.
 //!
 //! ```text
-//!  commands ──▶ Engine (admission → matching | auction, over ladders) ──▶ outputs ──▶ ItchWriter ──▶ ITCH 5.0 messages
+//!  participants ──▶ commands ──▶ Engine (admission → matching | auction, over ladders) ──▶ outputs ──▶ ItchWriter ──▶ ITCH 5.0 messages
 //! ```
 //!
 //! [`NaiveEngine`] says the same with plain vectors: the oracle of the tests and the control of the measurements.
@@ -15,10 +15,12 @@ mod auction;
 mod query;
 mod naive;
 mod itch;
+mod participants;
 
 pub use engine::Engine;
 pub use itch::{ItchWriter, MessageSink};
 pub use naive::NaiveEngine;
+pub use participants::{Participants, ParticipantsConfig, ParticipantsError};
 pub use query::{DepthLevel, RestingOrder};
 pub use rules::{EngineConfig, EngineError, SymbolRules, TickBand, TickTable};
 pub use words::{

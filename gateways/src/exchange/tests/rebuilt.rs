@@ -97,3 +97,52 @@ impl Rebuilt {
         all.map(|counter| counter.value()).iter().sum()
     }
 }
+
+/// Participants over a long session, with halts between. `SPINWARD_SOAK`: more than a million messages.
+#[test]
+fn the_book_of_a_long_sessions_market_data_is_the_exchanges_own_after_every_command() {
+    let messages = if std::env::var_os("SPINWARD_SOAK").is_some() { 1_200_000 } else { 60_000 };
+    let prices: Vec<Price4> = [22_300, 950, 150].map(|cents| Price4::new(cents * 100)).into();
+    let rules = |&reference: &Price4| SymbolRules { reference, ..SymbolRules::default() };
+    let config = EngineConfig { symbols: prices.iter().map(rules).collect(), orders_max: 8_000 };
+    let mut engine = Engine::new(&config).unwrap();
+    let mut participants =
+        Participants::new(&ParticipantsConfig { seed: 3, ..ParticipantsConfig::new(prices) }).unwrap();
+    let mut rebuilt = Rebuilt::new(3, 8_192);
+    let mut ledger = super::ledger::Ledger::default();
+    let mut step = |engine: &mut Engine, rebuilt: &mut Rebuilt, command, symbols: &[u16]| {
+        let outputs = told(engine, command);
+        outputs.iter().for_each(|output| ledger.add(output));
+        rebuilt.follow(&outputs, engine, symbols);
+        assert_eq!(rebuilt.defects(), 0);
+        if outputs.iter().any(|output| matches!(output, Output::CrossDone { .. })) {
+            ledger.check(engine);
+        }
+    };
+    for symbol in 0..3 {
+        step(&mut engine, &mut rebuilt, Command::Phase { symbol, phase: Phase::Continuous }, &[]);
+        while let Some(command) = participants.fill(&engine, symbol) {
+            step(&mut engine, &mut rebuilt, command, &[symbol]);
+        }
+    }
+    let mut commands = 0u32;
+    while rebuilt.messages < messages {
+        commands += 1;
+        if commands.is_multiple_of(1_000) {
+            let symbol = (commands / 1_000 % 3) as u16;
+            step(&mut engine, &mut rebuilt, Command::Phase { symbol, phase: Phase::Halted }, &[]);
+            step(&mut engine, &mut rebuilt, Command::Phase { symbol, phase: Phase::Quoting }, &[]);
+            for (side, cents) in [(Side::Buy, 5), (Side::Sell, 0)] {
+                let price = Price4::new(engine.reference(symbol).units() + cents * 100);
+                let owner = Owner { account: 99, token: commands };
+                let order = NewOrder::limit(symbol, side, owner, price, 1_000);
+                let iceberg = NewOrder { display: Display::Reserve(100), ..order };
+                step(&mut engine, &mut rebuilt, Command::Enter(iceberg), &[symbol]);
+            }
+            step(&mut engine, &mut rebuilt, Command::Cross { symbol, kind: CrossKind::Halt }, &[symbol]);
+        }
+        let command = participants.next(&engine);
+        step(&mut engine, &mut rebuilt, command, &[0, 1, 2]);
+    }
+    assert!(engine.last_match() > 3_000);
+}
