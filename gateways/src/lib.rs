@@ -10,6 +10,7 @@ pub mod mold;
 pub mod itch50;
 pub mod ouch50;
 pub mod binance;
+pub mod exchange;
 pub mod synthetic;
 pub mod paper;
 pub mod simulation;

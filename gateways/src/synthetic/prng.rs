@@ -2,12 +2,12 @@
 //! because the exact numbers are part of this module's contract.
 
 /// A generator. Period 2^256 − 1.
-pub(super) struct Prng {
+pub(crate) struct Prng {
     state: [u64; 4],
 }
 
 impl Prng {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let mut mixer = seed;
         let mut next = || {
             mixer = mixer.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -20,7 +20,7 @@ impl Prng {
 
     /// 64 random bits.
     #[inline]
-    pub(super) fn bits(&mut self) -> u64 {
+    pub(crate) fn bits(&mut self) -> u64 {
         let [a, b, c, d] = &mut self.state;
         let result = b.wrapping_mul(5).rotate_left(7).wrapping_mul(9);
         let t = *b << 17;
@@ -35,14 +35,14 @@ impl Prng {
 
     /// 0 to `bound` − 1 (0 if `bound` is 0). Uneven by less than bound / 2^32.
     #[inline]
-    pub(super) fn below(&mut self, bound: u32) -> u32 {
+    pub(crate) fn below(&mut self, bound: u32) -> u32 {
         scale(self.bits() >> 32, bound)
     }
 
     /// A waiting time of this mean: the exponential distribution with its logarithm taken piecewise linear between the powers of two
     /// (log2 u ≈ exponent + mantissa), in integers alone. The mean is exact but for rounding down; the error of the density is below 9 %.
     #[inline]
-    pub(super) fn wait(&mut self, mean: u64) -> u64 {
+    pub(crate) fn wait(&mut self, mean: u64) -> u64 {
         let bits = self.bits() | 1;
         let zeros = bits.leading_zeros().min(40);
         let mantissa = (bits << (zeros + 1)) >> 48;
@@ -54,7 +54,7 @@ impl Prng {
 
 /// Of 32 random bits, a number below `bound`.
 #[inline]
-pub(super) fn scale(bits: u64, bound: u32) -> u32 {
+pub(crate) fn scale(bits: u64, bound: u32) -> u32 {
     (((bits & 0xffff_ffff) * u64::from(bound)) >> 32) as u32
 }
 

@@ -3,7 +3,7 @@
 use super::prng::scale;
 
 /// Weight of the rank-th most active symbol, k^(−quarters/4). Square root and division are exact in IEEE 754, so every host agrees.
-pub(super) fn weight(rank: usize, quarters: u32) -> f64 {
+pub(crate) fn weight(rank: usize, quarters: u32) -> f64 {
     let root = ((rank + 1) as f64).sqrt().sqrt();
     let power = (0..quarters).fold(1.0, |power, _| power * root);
     1.0 / power
@@ -17,13 +17,13 @@ struct Column {
 }
 
 /// A discrete distribution.
-pub(super) struct Alias {
+pub(crate) struct Alias {
     columns: Box<[Column]>,
 }
 
 impl Alias {
     /// From weights, of which at least one must be positive.
-    pub(super) fn new(weights: &[f64]) -> Self {
+    pub(crate) fn new(weights: &[f64]) -> Self {
         // 2^40 steps: the smallest weight (65,000^-4) is under one step and rounds up to it.
         let scaled: Vec<u128> = weights.iter().map(|w| (w * (1u64 << 40) as f64) as u128 + 1).collect();
         let total: u128 = scaled.iter().sum();
@@ -47,7 +47,7 @@ impl Alias {
 
     /// The index that these random bits draw.
     #[inline]
-    pub(super) fn draw(&self, bits: u64) -> usize {
+    pub(crate) fn draw(&self, bits: u64) -> usize {
         let own = scale(bits >> 32, self.columns.len() as u32) as usize;
         match self.columns.get(own) {
             Some(column) if bits as u32 >= column.threshold => column.alias as usize,

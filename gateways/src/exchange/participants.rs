@@ -1,0 +1,443 @@
+//! [`Participants`]: who trades on the exchange when nobody else does. Seeded order flow that looks at the books and gives the next command.
+//!
+//! Enters: a seed, [`ParticipantsConfig`], the engine's books. Leaves: commands and the time between them. The same configuration on the same books gives
+//! the same commands on every host (integers only).
+//!
+//! * **Makers** place limit orders round the best price, move them and withdraw them; in a wide spread they improve it. A few show
+//!   only a part, or nothing.
+//! * **Takers** send immediate orders, mostly of the size that stands first. The next one is likelier to be of the same side (**momentum**): large
+//!   orders come in slices.
+//! * **Sweeps** take several prices at once.
+//! * **Bursts**: commands come in clusters of geometric size, half of each about one symbol; gaps inside are log-uniform, so that clusters look like
+//!   clusters at every scale from microseconds to a second, as in the captures that `docs/exchange.md` compares them with.
+
+use super::engine::Engine;
+use super::words::{Command, Display, Lifetime, NewOrder, Owner, Price4};
+use crate::synthetic::{
+    prng::{Prng, scale},
+    zipf::{Alias, weight},
+};
+use spinward_engine::words::{Nanos, Side};
+
+/// Prices move in cents.
+const TICK: u32 = 100;
+/// A side with so few displayed orders gets one more instead of losing one.
+const ORDERS_KEPT: u32 = 3;
+/// Orders farther from the best price than this many ticks are withdrawn sooner or later.
+const FAR_TICKS: u32 = 400;
+/// Accounts 1 to this make, the next as many take.
+const ACCOUNTS: u32 = 16;
+
+/// Who trades, and how much.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ParticipantsConfig {
+    /// From which everything random follows. Default 1.
+    pub seed: u64,
+    /// Of each symbol, by index, the most active first: the price that its flow is drawn to at first. A cent to $100,000.
+    pub prices: Vec<Price4>,
+    /// How unevenly activity lies on symbols: rank k has a share proportional to k^(−this/4), 0 to 16. Default 4.
+    pub zipf_quarters: u32,
+    /// Displayed orders that a book should hold, 12 to 100,000. Default 120.
+    pub orders: u32,
+    /// Commands per second in the long-run mean, 1 to 50,000,000. Default 1,000.
+    pub rate: u32,
+    /// Mean commands of a cluster, 1 to 10,000. Default 24.
+    pub burst: u32,
+    /// Usual spread in 1/100,000 of the price, at most 1,000; never less than a tick. Default 54.
+    pub spread: u32,
+}
+
+impl ParticipantsConfig {
+    /// The defaults, round these prices.
+    pub fn new(prices: Vec<Price4>) -> Self {
+        Self { seed: 1, prices, zipf_quarters: 4, orders: 120, rate: 1_000, burst: 24, spread: 54 }
+    }
+}
+
+/// Why a [`ParticipantsConfig`] is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ParticipantsError {
+    /// No symbol, or too many.
+    #[error("{0} prices: give one for each of 1 to 65535 symbols")]
+    Symbols(usize),
+    /// A price out of range.
+    #[error("price of symbol {0}: give whole cents from 1 to 10,000,000")]
+    Price(usize),
+    /// Another value out of range.
+    #[error(
+        "participants: zipf_quarters 0 to 16, orders 12 to 100,000, rate 1 to 50,000,000, burst 1 to 10,000, spread at most 1,000"
+    )]
+    Range,
+}
+
+/// What the flow knows of a symbol besides its book.
+#[derive(Clone, Copy)]
+struct Model {
+    /// Where its price is drawn to, in ticks; wanders.
+    value: u32,
+    /// A spread that nobody hurries to narrow, in ticks.
+    spread: u32,
+    /// Side of the last taker.
+    taker: Side,
+}
+
+/// The order flow of all symbols.
+pub struct Participants {
+    prng: Prng,
+    symbols: Alias,
+    models: Box<[Model]>,
+    orders: u32,
+    /// Mean gap between clusters in ns, mean cluster, and the longest gap inside one as a power of two.
+    between: u64,
+    others: u32,
+    inside: u32,
+    /// Commands left of the cluster, and its symbol.
+    left: u64,
+    focus: u16,
+    tokens: u32,
+}
+
+/// Of 65,536 commands, so many are of this kind or one before it; what is left is adding and deleting.
+const MOVE: u32 = 1_300;
+const REDUCE: u32 = MOVE + 60;
+const TAKE: u32 = REDUCE + 9_000;
+const SWEEP: u32 = TAKE + 300;
+const HIDDEN: u32 = SWEEP + 1_400;
+
+/// Order sizes, one drawn of 32.
+const SIZES: [u32; 32] = [
+    100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 200, 200, 300, 400, 500,
+    10, 10, 18, 19, 5, 6, 20, 25, 40, 50, 75,
+];
+
+impl Participants {
+    /// Takes all memory that they ever need.
+    ///
+    /// # Errors
+    /// A value of the configuration is out of its range.
+    pub fn new(config: &ParticipantsConfig) -> Result<Self, ParticipantsError> {
+        let count = config.prices.len();
+        if !(1..=65_535).contains(&count) {
+            return Err(ParticipantsError::Symbols(count));
+        }
+        let is_price = |price: &Price4| {
+            (TICK..=1_000_000_000).contains(&price.units()) && price.units().is_multiple_of(TICK)
+        };
+        if let Some(index) = config.prices.iter().position(|price| !is_price(price)) {
+            return Err(ParticipantsError::Price(index));
+        }
+        if config.zipf_quarters > 16
+            || !(12..=100_000).contains(&config.orders)
+            || !(1..=50_000_000).contains(&config.rate)
+            || !(1..=10_000).contains(&config.burst)
+            || config.spread > 1_000
+        {
+            return Err(ParticipantsError::Range);
+        }
+        let weights: Vec<f64> = (0..count).map(|rank| weight(rank, config.zipf_quarters)).collect();
+        let model = |price: &Price4| {
+            let value = price.units() / TICK;
+            // 10^7 · 10^3 < 2^34
+            let spread = (u64::from(value) * u64::from(config.spread) / 100_000).max(1) as u32;
+            Model { value, spread, taker: Side::Buy }
+        };
+        // Clusters have the time of all commands; at most an eighth of it goes by inside, so the rate bounds the longest gap inside.
+        let gap = 1_000_000_000 / u64::from(config.rate);
+        let others = config.burst - 1;
+        let whole = gap * u64::from(config.burst);
+        let spent = |powers: &u32| mean_of_gaps(*powers) * u64::from(others);
+        let inside = (3..=33).rev().find(|powers| spent(powers) <= whole / 8).unwrap_or(2);
+        let between = whole.saturating_sub(spent(&inside));
+        Ok(Self {
+            prng: Prng::new(config.seed),
+            symbols: Alias::new(&weights),
+            models: config.prices.iter().map(model).collect(),
+            orders: config.orders,
+            between,
+            others,
+            inside,
+            left: 0,
+            focus: 0,
+            tokens: 0,
+        })
+    }
+
+    /// Time from the last command to the next one.
+    pub fn wait(&mut self) -> Nanos {
+        let gap = if self.left > 0 {
+            self.left -= 1;
+            gap_inside(self.prng.bits(), self.inside)
+        } else {
+            self.left = self.prng.wait(u64::from(self.others));
+            self.focus = self.symbols.draw(self.prng.bits()) as u16;
+            self.prng.wait(self.between)
+        };
+        Nanos::new(gap.min(i64::MAX as u64) as i64)
+    }
+
+    /// The next command. Every symbol must be in continuous trading; a command for another one is refused.
+    pub fn next(&mut self, engine: &Engine) -> Command {
+        let bits = self.prng.bits();
+        let symbol = if bits & 1 == 0 { self.focus } else { self.symbols.draw(self.prng.bits()) as u16 };
+        let extra = bits >> 8 & 0xff_ffff_ffff;
+        match (bits >> 48) as u32 {
+            0..MOVE => self.relocate(engine, symbol, extra),
+            MOVE..REDUCE => self.reduce(engine, symbol, extra),
+            REDUCE..TAKE => self.take(engine, symbol, extra),
+            TAKE..SWEEP => self.sweep(engine, symbol, extra),
+            SWEEP..HIDDEN => self.hide(engine, symbol, extra),
+            _ => self.add_or_delete(engine, symbol, extra),
+        }
+    }
+
+    /// One more order for a book that is being filled; `None` when it has what it should.
+    pub fn fill(&mut self, engine: &Engine, symbol: u16) -> Option<Command> {
+        let [bids, asks] = counts(engine, symbol);
+        let side = if bids <= asks { Side::Buy } else { Side::Sell };
+        (bids + asks < self.orders).then(|| self.add(engine, symbol, side))
+    }
+
+    fn owner(&mut self, bits: u64, first: u32) -> Owner {
+        self.tokens += 1;
+        Owner { account: first + scale(bits & 0xffff_ffff, ACCOUNTS), token: self.tokens }
+    }
+
+    fn add(&mut self, engine: &Engine, symbol: u16, side: Side) -> Command {
+        let bits = self.prng.bits();
+        let owner = self.owner(bits, 1);
+        let price = self.price(engine, symbol, side);
+        let shares = size(bits >> 32);
+        let display = match bits >> 40 & 63 {
+            0 if shares >= 200 => Display::Reserve(100),
+            _ => Display::Full,
+        };
+        let attributed = bits >> 48 & 31 == 0;
+        Command::Enter(NewOrder {
+            display,
+            attributed,
+            ..NewOrder::limit(symbol, side, owner, price, shares)
+        })
+    }
+
+    fn add_or_delete(&mut self, engine: &Engine, symbol: u16, extra: u64) -> Command {
+        let [bids, asks] = counts(engine, symbol);
+        // Six adds of ten commands when the book holds what it should; 1/8 to 7/8 when it does not.
+        let missing = i64::from(self.orders) - i64::from(bids + asks);
+        let part = (38_000 + missing * 32_768 / i64::from(self.orders)).clamp(8_192, 57_344);
+        let adds = (extra & 0xffff) < part as u64;
+        let side = match (extra >> 16 & 3 == 0, adds == (bids <= asks)) {
+            (true, _) => coin(extra >> 18),
+            (false, true) => Side::Buy,
+            (false, false) => Side::Sell,
+        };
+        match self.pick(engine, symbol, side, extra >> 20) {
+            Some(order) if !adds => Command::Cancel { account: order.owner.account, id: order.id, leave: 0 },
+            Some(_) | None => self.add(engine, symbol, side),
+        }
+    }
+
+    fn reduce(&mut self, engine: &Engine, symbol: u16, extra: u64) -> Command {
+        let side = coin(extra);
+        match self.pick(engine, symbol, side, extra >> 1) {
+            Some(order) => {
+                let leave = self.prng.below(order.open);
+                Command::Cancel { account: order.owner.account, id: order.id, leave }
+            }
+            None => self.add(engine, symbol, side),
+        }
+    }
+
+    fn relocate(&mut self, engine: &Engine, symbol: u16, extra: u64) -> Command {
+        let side = coin(extra);
+        let Some(order) = self.pick(engine, symbol, side, extra >> 1) else {
+            return self.add(engine, symbol, side);
+        };
+        let price = self.price(engine, symbol, side);
+        self.tokens += 1;
+        let owner = Owner { account: order.owner.account, token: self.tokens };
+        Command::Replace { owner, id: order.id, price, shares: order.open }
+    }
+
+    /// The side of the next taker: that of the last one mostly, else drawn to the symbol's value, which itself takes a step now and then.
+    fn aggressor(&mut self, engine: &Engine, symbol: u16) -> Side {
+        let bits = self.prng.bits();
+        let Some(model) = self.models.get_mut(usize::from(symbol)) else { return Side::Buy };
+        match bits & 7 {
+            0 => model.value += model.spread.div_ceil(4),
+            1 if model.value > 1_000 => model.value -= model.spread.div_ceil(4),
+            _ => {}
+        }
+        if bits >> 8 & 31 < 22 {
+            return model.taker;
+        }
+        let middle = match (engine.best(symbol, Side::Buy), engine.best(symbol, Side::Sell)) {
+            (Some(bid), Some(ask)) => bid.units().midpoint(ask.units()) / TICK,
+            (Some(price), None) | (None, Some(price)) => price.units() / TICK,
+            (None, None) => model.value,
+        };
+        let pull = (i64::from(model.value) - i64::from(middle)) * 4_096 / i64::from(model.spread);
+        let part = (32_768 + pull).clamp(8_192, 57_344);
+        model.taker = if (bits >> 48) < part as u64 { Side::Buy } else { Side::Sell };
+        model.taker
+    }
+
+    fn immediate(&mut self, symbol: u16, side: Side, price: Price4, shares: u32) -> Command {
+        let bits = self.prng.bits();
+        let owner = self.owner(bits, 1 + ACCOUNTS);
+        Command::Enter(NewOrder {
+            lifetime: Lifetime::Ioc,
+            ..NewOrder::limit(symbol, side, owner, price, shares)
+        })
+    }
+
+    /// What stands first, or a part of it.
+    fn take(&mut self, engine: &Engine, symbol: u16, extra: u64) -> Command {
+        let side = self.aggressor(engine, symbol);
+        let against = side.opposite();
+        match engine.near_top(symbol, against, 0, u32::MAX) {
+            Some(first) if engine.displayed_orders(symbol, against) > ORDERS_KEPT => {
+                let wanted = size(extra);
+                let shares = if extra >> 5 & 3 == 0 { wanted.min(first.displayed) } else { first.displayed };
+                self.immediate(symbol, side, first.price, shares)
+            }
+            Some(_) | None => self.add(engine, symbol, against),
+        }
+    }
+
+    /// The first few orders, through their prices.
+    fn sweep(&mut self, engine: &Engine, symbol: u16, extra: u64) -> Command {
+        let side = self.aggressor(engine, symbol);
+        let against = side.opposite();
+        let standing = engine.displayed_orders(symbol, against);
+        let most = 2 + scale(extra, 8).min(standing.saturating_sub(ORDERS_KEPT + 2));
+        if standing <= ORDERS_KEPT + 2 {
+            return self.add(engine, symbol, against);
+        }
+        let mut shares = 0;
+        let mut last = Price4::NONE;
+        for order in engine.queue(symbol, against).take(most as usize) {
+            shares += order.displayed;
+            last = order.price;
+        }
+        self.immediate(symbol, side, last, shares)
+    }
+
+    /// An order that nobody sees, inside the spread: the next taker finds it first.
+    fn hide(&mut self, engine: &Engine, symbol: u16, extra: u64) -> Command {
+        let side = coin(extra);
+        let bits = self.prng.bits();
+        let shares = size(bits);
+        match (engine.best(symbol, Side::Buy), engine.best(symbol, Side::Sell)) {
+            (Some(bid), Some(ask)) if ask.units() - bid.units() > TICK => {
+                let room = (ask.units() - bid.units()) / TICK - 1;
+                let step = (1 + scale(bits >> 32, room)) * TICK;
+                let price = match side {
+                    Side::Buy => bid.units() + step,
+                    Side::Sell => ask.units() - step,
+                };
+                let owner = self.owner(bits >> 8, 1);
+                let order = NewOrder::limit(symbol, side, owner, Price4::new(price), shares);
+                Command::Enter(NewOrder { display: Display::Hidden, ..order })
+            }
+            _ => self.take(engine, symbol, extra),
+        }
+    }
+
+    /// An order to withdraw or move: mostly a young one near the top, now and then any; first of all one that the price has left behind.
+    fn pick(&self, engine: &Engine, symbol: u16, side: Side, bits: u64) -> Option<super::RestingOrder> {
+        if engine.displayed_orders(symbol, side) <= ORDERS_KEPT {
+            return None;
+        }
+        let best = engine.best(symbol, side).map_or(0, Price4::units);
+        let is_stale = |order: &super::RestingOrder| order.price.units().abs_diff(best) > FAR_TICKS * TICK;
+        if let Some(stale) = engine.farther(symbol, side).filter(is_stale) {
+            return Some(stale);
+        }
+        if bits & 7 == 0 {
+            return engine.anywhere(symbol, side, (bits >> 3) as u32 & 0xffff);
+        }
+        let level = (bits >> 3 | 1 << 6).trailing_zeros();
+        let younger = (bits >> 10 | 1 << 2).trailing_zeros();
+        engine.near_top(symbol, side, level, younger)
+    }
+
+    /// A price for a limit order: inside a spread that is wide, else at the best price of its side or behind, with a heavy tail.
+    fn price(&mut self, engine: &Engine, symbol: u16, side: Side) -> Price4 {
+        let bits = self.prng.bits();
+        let Some(&Model { spread, value, .. }) = self.models.get(usize::from(symbol)) else {
+            return Price4::NONE;
+        };
+        let ticks = |price: Price4| price.units() / TICK;
+        let own = engine.best(symbol, side).map(ticks);
+        let other = engine.best(symbol, side.opposite()).map(ticks);
+        // Levels behind, up to a few spreads; 35 of 100 join the best.
+        let tail = 1 + scale(bits >> 24 & 0xffff_ffff, spread << (bits | 1 << 3).trailing_zeros());
+        let behind = if bits >> 8 & 0xff < 90 { 0 } else { tail };
+        let tick = match (own, other) {
+            (Some(own), Some(other)) => {
+                let gap = own.abs_diff(other);
+                let improves = gap > 1 && (bits >> 16 & 0xff) < eagerness(gap, spread);
+                let room = if gap > 2 * spread { gap - spread } else { gap / 2 };
+                let inside = 1 + scale(bits >> 32, room.min(gap.saturating_sub(1)));
+                match (side, improves) {
+                    (Side::Buy, true) => own + inside,
+                    (Side::Buy, false) => own.saturating_sub(behind),
+                    (Side::Sell, true) => own.saturating_sub(inside),
+                    (Side::Sell, false) => own + behind,
+                }
+            }
+            (Some(own), None) if side == Side::Buy => own.saturating_sub(behind),
+            (Some(own), None) => own + behind,
+            (None, Some(other)) if side == Side::Buy => other.saturating_sub(spread),
+            (None, Some(other)) => other + spread,
+            (None, None) => value,
+        };
+        Price4::new(tick.clamp(1, 10_000_000) * TICK)
+    }
+}
+
+fn counts(engine: &Engine, symbol: u16) -> [u32; 2] {
+    [engine.displayed_orders(symbol, Side::Buy), engine.displayed_orders(symbol, Side::Sell)]
+}
+
+/// Of 256 orders, how many improve a spread of `gap` ticks.
+const fn eagerness(gap: u32, usual: u32) -> u64 {
+    if gap > 2 * usual {
+        250
+    } else if gap > usual {
+        220
+    } else if gap * 2 > usual {
+        40
+    } else {
+        2
+    }
+}
+
+#[inline]
+const fn coin(bits: u64) -> Side {
+    if bits & 1 == 0 { Side::Buy } else { Side::Sell }
+}
+
+#[inline]
+const fn size(bits: u64) -> u32 {
+    SIZES[(bits & 31) as usize]
+}
+
+/// The shortest gap inside a cluster is 2 to the power of this, or of half the longest one's.
+const SHORTEST: u32 = 12;
+
+/// A gap in ns whose logarithm is even from the shortest to 2^`powers` (linear between the powers).
+fn gap_inside(bits: u64, powers: u32) -> u64 {
+    let lowest = SHORTEST.min(powers / 2);
+    let power = lowest + scale(bits & 0xffff_ffff, powers - lowest);
+    (1 << power) + (bits >> 24 & ((1 << power) - 1))
+}
+
+/// The mean of [`gap_inside`]: that of each power of two p is 1.5 · 2^p.
+fn mean_of_gaps(powers: u32) -> u64 {
+    let lowest = SHORTEST.min(powers / 2);
+    ((1 << powers) - (1 << lowest)) * 3 / 2 / u64::from(powers - lowest)
+}
+
+#[cfg(test)]
+mod tests;
