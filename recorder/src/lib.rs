@@ -1,11 +1,11 @@
 //! Files on disk: journal, audit, digests, latency histograms, manifests.
 //!
-//! Enters: frames and outputs of the engine, copied by taps. Leaves: the files of a session, and readers of them. Never: a decision, a
-//! socket, a gateway. The formats are described byte by byte in `docs/journal-format.md`.
+//! Enters: frames and outputs of the engine, copied by taps. Leaves: the files of a session, and readers of them. Never: a decision on
+//! the hot path, a gateway, a socket other than ClickHouse's. The formats are described byte by byte in `docs/journal-format.md`.
 //!
 //! The modules stand in the order in which data meets them: a record is appended (`appender`) to a `segment` that the `preparer` made; the
 //! `reader` gives it back. `journal` and `audit` are the two kinds of streams; `digests`, `latency` and `orders`
-//! are what taps compute; `interference` is what the system tells of the threads; `manifest` and `session` say where all of it lies. Unsafe code is in `map` alone.
+//! are what taps compute; `rows` runs a session again and tells it as tables, `export` and `clickhouse` take them; `interference` is what the system tells of the threads; `manifest` and `session` say where all of it lies. Unsafe code is in `map` alone.
 
 mod crc;
 mod error;
@@ -28,13 +28,25 @@ mod replay;
 mod manifest;
 mod fingerprint;
 mod session;
+mod rows;
+mod export;
+mod clickhouse;
 
 pub use appender::{AppendCounters, Finished, Identity};
 pub use audit::{AuditReader, AuditRecord, AuditWriter, StateChange};
+pub use clickhouse::{
+    Applied, ClickHouse, ClickHouseError, Difference, LOAD_BLOCK_ROWS, LOADED_TABLES, LoadSummary, Loader,
+    Migration, MigrationPlan, Sums, load_wanted, migrate, migrations, mismatch, server_sums, server_table,
+    session_key,
+};
 pub use digests::{
     Checkpoint, Comparison, DigestSnapshot, DigestValue, Divergence, Stage, StageDigests, compare,
 };
 pub use error::{AppendError, JournalError};
+pub use export::{
+    ExportError, ExportSummary, FileFormat, HftBacktestConfig, HftBacktestError, HftBacktestSummary,
+    OrderLatencySink, OrderLatencyWriter, PartInfo, PartSink, PartsConfig, STATE_FILE, export_hftbacktest,
+};
 pub use fingerprint::Fingerprint;
 pub use follow::{Followed, JournalFollower};
 pub use format::{
@@ -58,6 +70,10 @@ pub use orders::{
 pub use preparer::{JournalConfig, Preparer, PreparerCounters};
 pub use reader::{Cut, CutCause};
 pub use replay::{JournalDriver, ReplayEnd};
+pub use rows::{
+    Batch, Cells, Column, Kind, LEVELS, NameSet, Names, RowError, RowSink, RowSource, RowTotals, RowsWanted,
+    Table,
+};
 pub use session::{SESSION_NAME_MAX, SessionError, SessionFolder, rfc3339};
 pub use tap::{
     CHECKPOINT_FRAMES, JournalSink, LATENCY_STAGES, LatencyCollector, LatencyTap, SessionTap, TapOutcome,

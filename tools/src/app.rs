@@ -60,6 +60,8 @@ impl App {
             Command::Explain(args) => cli::explain::run(&args),
             Command::Slowest(args) => cli::slowest::run(&args),
             Command::Journal(command) => cli::journal::run(&command),
+            Command::Export(args) => cli::export::run(&self.registry, &args),
+            Command::ClickHouse(command) => cli::clickhouse::run(&self.registry, &command),
             Command::Book(args) => cli::book::run(&args),
             Command::Config(command) => cli::config::run(&self.registry, &command),
             Command::Control(args) => cli::control::run(&args),

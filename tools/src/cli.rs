@@ -2,10 +2,13 @@
 
 pub(crate) mod bench;
 pub(crate) mod book;
+pub(crate) mod clickhouse;
 pub(crate) mod config;
 pub(crate) mod control;
 pub(crate) mod doctor;
 pub(crate) mod explain;
+pub(crate) mod export;
+pub(crate) mod export_npz;
 pub(crate) mod journal;
 pub(crate) mod output;
 pub(crate) mod replay;
@@ -41,6 +44,13 @@ pub(crate) enum Command {
     /// Look into a session's journal.
     #[command(subcommand)]
     Journal(JournalCommand),
+    /// Write a session's tables as files: events, books, trades, orders, fills, verdicts, latency.
+    ///
+    /// The journal is run again through the same decoder, books, strategies and risk, and every verdict compared with the audit's.
+    Export(export::ExportArgs),
+    /// Load sessions into ClickHouse and ask what they say there.
+    #[command(subcommand, name = "clickhouse")]
+    ClickHouse(clickhouse::ClickHouseCommand),
     /// Build the books of one symbol or of all from a capture and write every change of its best bid and offer.
     Book(BookArgs),
     /// Check, show or begin a configuration.

@@ -95,3 +95,14 @@ pub(crate) fn stages(settings: &Settings, registry: &Registry) -> Result<Stages,
         normalizer: Normalizer::new(vec![decoder(settings)?], table),
     })
 }
+
+/// The stages without strategies: enough for events, books and trades.
+pub(crate) fn market_stages(settings: &Settings) -> Result<Stages, Failure> {
+    let table = instruments(settings)?;
+    Ok(Stages {
+        risk: Risk::new(&settings.risk(), &table).map_err(Failure::usage)?,
+        book: BookStage::new(&book(settings)).map_err(Failure::usage)?,
+        runners: Vec::new(),
+        normalizer: Normalizer::new(vec![decoder(settings)?], table),
+    })
+}

@@ -1,0 +1,217 @@
+//! [`Loader`]: rows into the server, each exactly once.
+//!
+//! A session's rows in a table are numbered (`sequence`); a block is an insert, named by the number of its first row (`block`) and never spanning two days, so
+//! it makes one part: there is all of it or nothing. Blocks go one after the other, each acknowledged before the next. So what the server has is rows 1 to
+//! `max(sequence)`, and a loader that starts again goes on behind them. The last block there is sent once more with its token
+//! (`session/table/block`): the table drops it as known, and a view that had not yet seen it when the process died does now.
+
+use super::client::{ClickHouse, ClickHouseError, quoted};
+use super::columns::{BLOCK, LOADED_TABLES, SESSION, quoted_name, server_table};
+use super::native::encode;
+use crate::manifest::Manifest;
+use crate::rows::{Batch, Cells, Names, RowSink, RowsWanted, Table};
+use crate::session::SessionFolder;
+use std::time::Duration;
+
+/// Rows of a block, about.
+pub const LOAD_BLOCK_ROWS: usize = 1 << 17;
+
+/// Back-off while the server is away: from this …
+const BACK_OFF_FIRST: Duration = Duration::from_millis(100);
+/// … doubled up to this.
+const BACK_OFF_MOST: Duration = Duration::from_secs(10);
+
+/// The name of a session on the server: its folder's, and the number that no other session has.
+pub fn session_key(folder: &SessionFolder, manifest: &Manifest) -> String {
+    format!("{}.{}", folder.id(), manifest.session)
+}
+
+/// What a loader wants of a session. Unless it `has_ended`, what is only known at its end is left out: rows keep their numbers.
+pub fn load_wanted(has_ended: bool) -> RowsWanted {
+    RowsWanted {
+        batch_rows: LOAD_BLOCK_ROWS,
+        splits_days: true,
+        has_ended,
+        ..RowsWanted::all(&LOADED_TABLES)
+    }
+}
+
+/// What was loaded.
+#[derive(Clone, PartialEq, Eq, Default, Debug, serde::Serialize)]
+pub struct LoadSummary {
+    /// Rows sent that the server had not.
+    pub rows: u64,
+    /// Rows that it had.
+    pub rows_kept: u64,
+    /// Inserts.
+    pub blocks: u64,
+    /// Bytes sent.
+    pub bytes: u64,
+    /// Inserts that had to be tried again.
+    pub retries: u64,
+}
+
+/// How far a table is.
+#[derive(Clone, Copy, Default)]
+struct Mark {
+    /// Last row there.
+    last: u64,
+    /// First row of its last block; 0: none.
+    block: u64,
+    /// Last row given.
+    given: u64,
+}
+
+/// Rows into a server.
+pub struct Loader<'a> {
+    server: &'a ClickHouse,
+    session: String,
+    marks: Vec<Mark>,
+    buffer: Vec<u8>,
+    patience: Duration,
+    summary: LoadSummary,
+    progress: Box<dyn FnMut(u64) + 'a>,
+}
+
+impl<'a> Loader<'a> {
+    /// Asks the server how far it is. `patience` is how long one insert is tried again while the server is away. `progress` hears how many
+    /// frames are read.
+    ///
+    /// # Errors
+    /// [`ClickHouseError`]; [`ClickHouseError::Schema`] if its columns are not those that this program writes.
+    pub fn open(
+        server: &'a ClickHouse,
+        session: &str,
+        patience: Duration,
+        progress: impl FnMut(u64) + 'a,
+    ) -> Result<Self, ClickHouseError> {
+        if let Some(what) = super::migrations::mismatch(server)? {
+            return Err(ClickHouseError::Schema { what });
+        }
+        let mut marks = vec![Mark::default(); Table::EVERY.len()];
+        for table in LOADED_TABLES {
+            let sql = format!(
+                "SELECT max(sequence), max({BLOCK}) FROM {}.{} WHERE {SESSION} = {} FORMAT TSV",
+                server.database(),
+                server_table(table),
+                quoted(session)
+            );
+            let answer = server.query(&sql)?;
+            let numbers = answer.trim().split_once('\t');
+            let read = numbers.and_then(|(last, block)| Some((last.parse().ok()?, block.parse().ok()?)));
+            let Some((last, block)) = read else {
+                return Err(ClickHouseError::Answer { answer, query: sql });
+            };
+            if let Some(mark) = marks.get_mut(table as usize) {
+                *mark = Mark { last, block, given: 0 };
+            }
+        }
+        Ok(Self {
+            server,
+            session: session.to_owned(),
+            marks,
+            buffer: Vec::new(),
+            patience,
+            summary: LoadSummary::default(),
+            progress: Box::new(progress),
+        })
+    }
+
+    /// What was loaded.
+    ///
+    /// # Errors
+    /// [`ClickHouseError::Ahead`] if the server has rows of the session that the journal did not give: another journal under the same name.
+    pub fn finish(self) -> Result<LoadSummary, ClickHouseError> {
+        for table in LOADED_TABLES {
+            if let Some(mark) = self.marks.get(table as usize)
+                && mark.last > mark.given
+            {
+                let table = server_table(table);
+                return Err(ClickHouseError::Ahead { table, found: mark.last, given: mark.given });
+            }
+        }
+        Ok(self.summary)
+    }
+
+    fn send(
+        &mut self,
+        batch: &Batch,
+        names: &Names,
+        from: usize,
+        to: usize,
+        block: u64,
+    ) -> Result<(), ClickHouseError> {
+        if from >= to {
+            return Ok(());
+        }
+        let table = server_table(batch.table());
+        encode(&mut self.buffer, batch, names, from..to, &self.session, block);
+        let columns: Vec<String> = [SESSION, BLOCK]
+            .into_iter()
+            .chain(batch.table().columns().iter().map(|column| column.name))
+            .map(quoted_name)
+            .collect();
+        let sql =
+            format!("INSERT INTO {}.{table} ({}) FORMAT Native", self.server.database(), columns.join(", "));
+        let token = format!("{}/{table}/{block}", self.session);
+        let settings = [
+            ("insert_deduplicate", "1"),
+            ("insert_deduplication_token", token.as_str()),
+            ("deduplicate_blocks_in_dependent_materialized_views", "1"),
+            ("async_insert", "0"),
+        ];
+        let mut wait = BACK_OFF_FIRST;
+        let mut waited = Duration::ZERO;
+        loop {
+            match self.server.insert(&sql, &settings, &self.buffer) {
+                Ok(()) => break,
+                // It may be there or not: the token makes the second time harmless.
+                Err(error) if error.is_passing() && waited < self.patience => {
+                    self.summary.retries += 1;
+                    std::thread::sleep(wait);
+                    waited += wait;
+                    wait = (wait * 2).min(BACK_OFF_MOST);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.summary.blocks += 1;
+        self.summary.bytes += self.buffer.len() as u64;
+        Ok(())
+    }
+
+    fn take(&mut self, batch: &Batch, names: &Names) -> Result<(), ClickHouseError> {
+        let Some(Cells::U64(sequences)) = batch.cells().first() else { return Ok(()) };
+        let Some(mark) = self.marks.get(batch.table() as usize).copied() else { return Ok(()) };
+        let rows = sequences.len();
+        let last_block = sequences.partition_point(|sequence| *sequence < mark.block);
+        let behind = sequences.partition_point(|sequence| *sequence <= mark.last);
+        // The block that was there last, if all of it is in this batch: a batch begins where a block does.
+        if mark.block > 0 && last_block < behind && sequences.get(last_block) == Some(&mark.block) {
+            self.send(batch, names, last_block, behind, mark.block)?;
+        }
+        if let Some(first) = sequences.get(behind) {
+            self.send(batch, names, behind, rows, *first)?;
+        }
+        self.summary.rows_kept += behind as u64;
+        self.summary.rows += (rows - behind) as u64;
+        if let (Some(mark), Some(last)) = (self.marks.get_mut(batch.table() as usize), sequences.last()) {
+            mark.given = *last;
+        }
+        Ok(())
+    }
+}
+
+impl RowSink for Loader<'_> {
+    fn rows(
+        &mut self,
+        batch: &mut Batch,
+        names: &Names,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        Ok(self.take(batch, names)?)
+    }
+
+    fn progress(&mut self, frames: u64) {
+        (self.progress)(frames);
+    }
+}

@@ -1,0 +1,301 @@
+//! `spinward export`.
+
+use super::output::{self, Table as TextTable, line};
+use crate::failure::{CHECK_FAILED, Failure, Outcome};
+use crate::session::parts;
+use crate::session::registry::Registry;
+use crate::session::replay::{find, settings_of};
+use anyhow::{Context, anyhow};
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use spinward_config::Settings;
+use spinward_engine::words::Nanos;
+use spinward_recorder::{
+    ExportError, FileFormat, Manifest, PartInfo, PartSink, PartsConfig, RowSource, RowTotals, RowsWanted,
+    SessionFolder, Table, segments,
+};
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// What an export is written as.
+#[derive(Clone, Copy, ValueEnum, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// Apache Parquet, zstd.
+    Parquet,
+    /// Comma-separated values with a header.
+    Csv,
+    /// One JSON object a line.
+    Jsonl,
+    /// Arrow IPC files (Feather 2).
+    Arrow,
+    /// hftbacktest: SYMBOL.market.npz and SYMBOL.order_latency.npz.
+    #[value(name = "hftbacktest")]
+    HftBacktest,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExportArgs {
+    /// Folder of the session, or `latest`.
+    pub(crate) session: PathBuf,
+    /// What to write.
+    #[arg(long, value_enum)]
+    pub(crate) to: Target,
+    /// Which tables: events, book, trades, orders, fills, verdicts, latency, market_data, positions, health, instruments, sessions.
+    #[arg(long, value_name = "TABLE", value_delimiter = ',', default_value = "events")]
+    pub(crate) what: Vec<String>,
+    /// Rows of this symbol only; may be given several times.
+    #[arg(long, value_name = "SYMBOL", value_delimiter = ',')]
+    pub(crate) symbol: Vec<String>,
+    /// Rows with a receive time from this on: 2024-08-08T08:00:00Z, or nanoseconds since 1970.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Rows with a receive time before this.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to_time: Option<String>,
+    /// Folder for the files; an export that was killed goes on when it is given again.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+    /// Rows of a part, about.
+    #[arg(long, value_name = "ROWS", default_value_t = 8_388_608, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) part_rows: u64,
+    /// Folder in which sessions are kept, for `latest`.
+    #[arg(long, value_name = "FOLDER", default_value = "sessions")]
+    pub(crate) sessions: PathBuf,
+    /// Print the summary as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// No progress bar.
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    session: String,
+    out: String,
+    frames: u64,
+    events: u64,
+    rows: u64,
+    rows_kept: u64,
+    bytes: u64,
+    seconds: f64,
+    verdicts_audited: u64,
+    verdicts_unaudited: u64,
+    torn_tail: Option<String>,
+    parts: Vec<PartInfo>,
+}
+
+pub(crate) fn run(registry: &Registry, args: &ExportArgs) -> Outcome {
+    let folder = find(&args.sessions, &args.session)?;
+    let opened = Opened::open(&folder)?;
+    let wanted = wanted(args)?;
+    let format = match args.to {
+        Target::Parquet => FileFormat::Parquet,
+        Target::Csv => FileFormat::Csv,
+        Target::Jsonl => FileFormat::Jsonl,
+        Target::Arrow => FileFormat::Arrow,
+        Target::HftBacktest => return super::export_npz::run(registry, args, &opened, &wanted),
+    };
+    let config = PartsConfig {
+        folder: args.out.clone(),
+        format,
+        part_rows: args.part_rows,
+        tables: wanted.tables.clone(),
+        identity: format!(
+            "session {} {}, symbols [{}], from {} to {}",
+            folder.id(),
+            opened.manifest.session,
+            wanted.symbols.join(","),
+            wanted.from.get(),
+            wanted.to.get()
+        ),
+    };
+    let mut bar = Bar::new(&folder, &opened.manifest, args.quiet)?;
+    let started = Instant::now();
+    let (totals, summary) = {
+        let mut sink = PartSink::open(config, |frames| bar.show(frames)).map_err(refused)?;
+        if sink.is_complete() {
+            (RowTotals::default(), sink.summary())
+        } else {
+            let source = opened.source(registry, wanted)?;
+            let totals = source.run(&mut sink)?;
+            (totals, sink.finish()?)
+        }
+    };
+    bar.clear();
+    let report = Report {
+        session: folder.path().display().to_string(),
+        out: args.out.display().to_string(),
+        frames: totals.frames,
+        events: totals.events,
+        rows: summary.rows,
+        rows_kept: summary.rows_kept,
+        bytes: summary.bytes,
+        seconds: started.elapsed().as_secs_f64(),
+        verdicts_audited: totals.audited,
+        verdicts_unaudited: totals.unaudited,
+        torn_tail: totals.cut.as_ref().map(ToString::to_string),
+        parts: summary.parts,
+    };
+    if args.json {
+        line(serde_json::to_string_pretty(&report)?);
+    } else {
+        print(&report);
+    }
+    if report.rows == 0 {
+        eprintln!("no rows: check --symbol, --from and --to-time");
+        return Ok(ExitCode::from(CHECK_FAILED));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A folder that holds something else is a matter of usage, a full disk is not.
+fn refused(error: ExportError) -> Failure {
+    match error {
+        ExportError::Io { .. } | ExportError::Encode { .. } | ExportError::Changed { .. } => error.into(),
+        ExportError::Other { .. } | ExportError::NotEmpty { .. } | ExportError::State { .. } => {
+            Failure::usage(error)
+        }
+    }
+}
+
+fn wanted(args: &ExportArgs) -> Result<RowsWanted, Failure> {
+    let mut tables = Vec::new();
+    for name in &args.what {
+        let table = Table::from_name(name).ok_or_else(|| {
+            let known: Vec<&str> = Table::EVERY.iter().map(|table| table.name()).collect();
+            Failure::Usage(anyhow!("--what {name:?}: give one of {}", known.join(", ")))
+        })?;
+        if !tables.contains(&table) {
+            tables.push(table);
+        }
+    }
+    let mut wanted = RowsWanted { symbols: args.symbol.clone(), ..RowsWanted::all(&tables) };
+    if let Some(text) = &args.from {
+        wanted.from = time("--from", text)?;
+    }
+    if let Some(text) = &args.to_time {
+        wanted.to = time("--to-time", text)?;
+    }
+    Ok(wanted)
+}
+
+/// A time of the command line.
+pub(crate) fn time(option: &str, text: &str) -> Result<Nanos, Failure> {
+    if let Ok(nanos) = text.parse::<i64>() {
+        return Ok(Nanos::new(nanos));
+    }
+    let read = || -> anyhow::Result<Nanos> {
+        let timestamp: jiff::Timestamp = text.parse()?;
+        Ok(Nanos::new(i64::try_from(timestamp.as_nanosecond())?))
+    };
+    read()
+        .with_context(|| {
+            format!("{option} {text:?}: give it as 2024-08-08T08:00:00Z, or nanoseconds since 1970")
+        })
+        .map_err(Failure::Usage)
+}
+
+/// A session whose rows are to be read.
+pub(crate) struct Opened {
+    pub(crate) folder: SessionFolder,
+    pub(crate) manifest: Manifest,
+    pub(crate) settings: Settings,
+}
+
+impl Opened {
+    pub(crate) fn open(folder: &SessionFolder) -> Result<Self, Failure> {
+        let (manifest, settings) = settings_of(folder)?;
+        Ok(Self { folder: folder.clone(), manifest, settings })
+    }
+
+    /// The stages, run again for these rows. Without rows of trading no strategy is made: a session with strategies that this program does not
+    /// have gives its market all the same.
+    pub(crate) fn source(&self, registry: &Registry, wanted: RowsWanted) -> Result<RowSource, Failure> {
+        let stages = if wanted.tables.iter().any(|table| table.needs_trading()) {
+            parts::stages(&self.settings, registry)?
+        } else {
+            parts::market_stages(&self.settings)?
+        };
+        let strategies: Vec<String> = self.settings.strategies.iter().map(|spec| spec.name.clone()).collect();
+        Ok(RowSource::open(&self.folder, &self.manifest, stages, &strategies, wanted)?)
+    }
+}
+
+fn print(report: &Report) {
+    let mut table = TextTable::new(["part", "rows", "bytes"]);
+    for part in &report.parts {
+        table.row([part.file.clone(), output::count(part.rows), output::bytes(part.bytes)]);
+    }
+    table.print();
+    line("");
+    let kept = if report.rows_kept > 0 {
+        format!(" ({} were there already)", output::count(report.rows_kept))
+    } else {
+        String::new()
+    };
+    line(format!(
+        "{} rows{kept}, {} in {}, {:.1} s",
+        output::count(report.rows),
+        output::bytes(report.bytes),
+        report.out,
+        report.seconds
+    ));
+    if report.verdicts_audited > 0 {
+        line(format!("{} verdicts equal to the audit's", output::count(report.verdicts_audited)));
+    }
+    if let Some(cut) = &report.torn_tail {
+        line(format!("torn tail {cut}"));
+    }
+}
+
+/// A progress bar on a terminal; nothing elsewhere.
+pub(crate) struct Bar {
+    is_shown: bool,
+    total: u64,
+    began: Instant,
+    shown: Option<Instant>,
+}
+
+const BAR_CELLS: u64 = 30;
+
+impl Bar {
+    pub(crate) fn new(folder: &SessionFolder, manifest: &Manifest, is_quiet: bool) -> Result<Self, Failure> {
+        let is_shown = !is_quiet && std::io::stderr().is_terminal();
+        let total = match &manifest.ended {
+            Some(ended) => ended.frames,
+            // Runs or was killed: at least what its sealed segments hold.
+            None => segments(&folder.journal())?.iter().filter_map(|s| s.last_sequence).max().unwrap_or(0),
+        };
+        Ok(Self { is_shown, total, began: Instant::now(), shown: None })
+    }
+
+    pub(crate) fn show(&mut self, frames: u64) {
+        if !self.is_shown || self.shown.is_some_and(|shown| shown.elapsed() < Duration::from_millis(100)) {
+            return;
+        }
+        self.shown = Some(Instant::now());
+        let seconds = self.began.elapsed().as_secs_f64();
+        let rate = frames as f64 / seconds.max(1e-3);
+        let done = (frames * BAR_CELLS).checked_div(self.total).unwrap_or(0).min(BAR_CELLS) as usize;
+        let left = self.total.saturating_sub(frames) as f64 / rate.max(1.0);
+        eprint!(
+            "\r[{}{}] {} of {} frames, {:.2} M/s, {left:.0} s left \x1b[K",
+            "#".repeat(done),
+            "-".repeat(BAR_CELLS as usize - done),
+            output::count(frames),
+            output::count(self.total.max(frames)),
+            rate / 1e6
+        );
+        // A terminal that is gone is no reason to stop.
+        let _ = std::io::stderr().flush();
+    }
+
+    pub(crate) fn clear(&self) {
+        if self.shown.is_some() {
+            eprint!("\r\x1b[K");
+        }
+    }
+}
