@@ -106,6 +106,7 @@ fn market_only(name: &str, symbol: &str) -> String {
 name = "{name}"
 [feed]
 kind = "binance"
+files = ["given by --feed"]
 [feed.binance]
 snapshot_symbol = "{symbol}"
 [topology]
