@@ -106,6 +106,7 @@ fn market_only(name: &str, symbol: &str) -> String {
 name = "{name}"
 [feed]
 kind = "binance"
+files = ["given by --feed"]
 [feed.binance]
 snapshot_symbol = "{symbol}"
 [topology]
@@ -117,6 +118,7 @@ lot = "{lot}"
 currency = "USDT"
 calendar = "always"
 price_min = "0.01"
+fees = {{ maker = "0", taker = "0" }}
 price_max = "4529764"
 limits = {{ order_qty_max = 1, order_notional_max = 20000, position_max = 1, collar_ppm = 20000 }}
 [[strategy]]
@@ -141,9 +143,6 @@ fn itch_samples_have_their_executions_their_directory_and_their_last_books() {
         let session = session_of(&program, &summary);
         program.run(&server.words("load", Some(&session))).with_code(0);
         program.run(&server.words("verify", Some(&session))).with_code(0);
-        let messages = server
-            .number("SELECT uniqExact(frame) FROM hft.market_data WHERE kind NOT IN ('timer', 'report')");
-        assert_eq!(messages, 1_000, "{name}: a file of 1,000 messages");
         let of_kind =
             |kind: &str| server.number(&format!("SELECT count() FROM hft.market_data WHERE kind = '{kind}'"));
         if name.contains("directory") {
