@@ -76,7 +76,7 @@ fn polars_and_duckdb_read_from_every_format_what_the_session_counted() {
     assert_eq!(counts["latency"], counts["verdicts"], "each verdict has its stamps");
 
     let Some(python) = python() else { return };
-    let said = json(python, SUMS, &[text(&program.path("")), tables]);
+    let said = json(&python, SUMS, &[text(&program.path("")), tables]);
     for (table, count) in counts {
         let readers = said[table].as_object().unwrap();
         assert_eq!(readers.len(), 5);
