@@ -6,6 +6,8 @@
 mod support;
 #[path = "sessions/setup.rs"]
 mod setup;
+#[path = "book_command/expected.rs"]
+mod expected;
 #[path = "clickhouse/server.rs"]
 mod server;
 #[path = "clickhouse/loading.rs"]

@@ -1,9 +1,11 @@
 //! Real captures, loaded: trades, volumes and final books by SQL are the data's own.
 
+use crate::expected::{Row, rows_of, unzip};
 use crate::server::Server;
 use crate::setup::{run, session_of, text};
 use crate::support::Program;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
@@ -27,8 +29,7 @@ fn data(name: &str) -> Option<PathBuf> {
 fn own_trades(files: &[PathBuf]) -> (i64, i128) {
     let (mut count, mut volume) = (0, 0);
     for file in files {
-        let ran = std::process::Command::new("zcat").arg(file).output().unwrap();
-        for line in BufReader::new(&ran.stdout[..]).lines() {
+        for line in BufReader::new(&unzip(text(file))[..]).lines() {
             let line = line.unwrap();
             let message: Value = serde_json::from_str(line.split_once(' ').unwrap().1).unwrap();
             let event = &message["data"];
@@ -57,7 +58,7 @@ fn binance_captures_have_their_trades_their_volume_and_the_venues_last_quotes() 
         let list: Vec<&str> = files.iter().map(|file| text(file)).collect();
         let feed = format!("binance:{}", list.join(","));
         let config = program.path("market.toml");
-        std::fs::write(&config, market_only(name, symbol)).unwrap();
+        std::fs::write(&config, market_only(name, symbol, &files[0])).unwrap();
         let summary =
             run(&program, &["--config", text(&config), "--feed", &feed, "--pace", "max", "--name", name]);
         let session = session_of(&program, &summary);
@@ -94,7 +95,7 @@ fn binance_captures_have_their_trades_their_volume_and_the_venues_last_quotes() 
 }
 
 /// A configuration without strategies: what is asked here is the market.
-fn market_only(name: &str, symbol: &str) -> String {
+fn market_only(name: &str, symbol: &str, file: &Path) -> String {
     let (lot, tick) = match name {
         "spot" => ("0.00000001", "0.01"),
         "cm" => ("1", "0.01"),
@@ -106,7 +107,7 @@ fn market_only(name: &str, symbol: &str) -> String {
 name = "{name}"
 [feed]
 kind = "binance"
-files = ["given by --feed"]
+files = ["{}"]
 [feed.binance]
 snapshot_symbol = "{symbol}"
 [topology]
@@ -117,47 +118,159 @@ tick = "{tick}"
 lot = "{lot}"
 currency = "USDT"
 calendar = "always"
-price_min = "0.01"
-fees = {{ maker = "0", taker = "0" }}
+price_min = "0"
 price_max = "4529764"
+fees = {{ maker = "0", taker = "0" }}
 limits = {{ order_qty_max = 1, order_notional_max = 20000, position_max = 1, collar_ppm = 20000 }}
-[[strategy]]
-name = "idle"
-kind = "imbalance-taker"
-instruments = ["{symbol}"]
-intent_ttl = "1ns"
-"#
+"#,
+        file.display()
     )
 }
 
+/// Rows of a query as numbers.
+fn numbers<const N: usize>(answer: &str) -> Vec<[i64; N]> {
+    answer
+        .lines()
+        .map(|line| {
+            let cells: Vec<i64> = line.split('\t').map(|cell| cell.parse().unwrap()).collect();
+            cells.try_into().unwrap()
+        })
+        .collect()
+}
+
+/// A column of whole numbers.
+fn whole(row: &Row, column: &str) -> i64 {
+    row.get(column).parse().unwrap()
+}
+
+/// A sample loaded into a database of its own; the session's key.
+fn load_sample(program: &Program, server: &Server, name: &str, file: &Path) -> String {
+    program.run(&server.words("migrate", None)).with_code(0);
+    let feed = format!("itch50:{}", text(file));
+    let summary = run(program, &["--feed", &feed, "--date", "2019-12-30", "--pace", "max", "--name", name]);
+    let session = session_of(program, &summary);
+    let loaded = program.run(&server.words("load", Some(&session))).with_code(0).json();
+    program.run(&server.words("verify", Some(&session))).with_code(0);
+    let key = loaded["session"].as_str().unwrap().to_owned();
+    // A frame is numbered in its session, and ticks of the timer (simulated time) are frames like the market's: the directory's 1,000 messages
+    // lie among 2,823 ticks. So frames are told apart by session and by kind.
+    let frames = |of: &str| {
+        server.number(&format!("SELECT uniqExact(frame) FROM hft.market_data WHERE session = '{key}' {of}"))
+    };
+    assert_eq!(frames("AND kind NOT IN ('timer', 'report')"), 1_000, "{name}: a frame for each message");
+    assert_eq!(Some(frames("")), summary["frames"].as_i64(), "{name}: every frame of the journal");
+    key
+}
+
 #[test]
-fn itch_samples_have_their_executions_their_directory_and_their_last_books() {
+fn the_itch_open_has_the_trades_the_executions_and_the_best_quotes_of_another_tool() {
     let program = Program::new();
-    for (name, symbols) in [("20191230_open_1000msg", 322), ("20191230_directory_1000msg", 993)] {
-        let Some(file) = data(&format!("itch/{name}.itch50")) else { return };
-        let Some(server) = Server::start(&program, "itch") else { return };
-        program.run(&server.words("migrate", None)).with_code(0);
-        let feed = format!("itch50:{}", text(&file));
-        let summary =
-            run(&program, &["--feed", &feed, "--date", "2019-12-30", "--pace", "max", "--name", "itch"]);
-        let session = session_of(&program, &summary);
-        program.run(&server.words("load", Some(&session))).with_code(0);
-        program.run(&server.words("verify", Some(&session))).with_code(0);
-        let of_kind =
-            |kind: &str| server.number(&format!("SELECT count() FROM hft.market_data WHERE kind = '{kind}'"));
-        if name.contains("directory") {
-            assert_eq!(of_kind("definition"), symbols);
-            continue;
+    let Some(file) = data("itch/20191230_open_1000msg.itch50") else { return };
+    let expected = |what: &str| data(&format!("itch/expected/20191230_open.{what}.csv.gz"));
+    let (Some(trades), Some(messages), Some(quotes)) =
+        (expected("trades"), expected("messages"), expected("bbo"))
+    else {
+        return;
+    };
+    let Some(server) = Server::start(&program, "itch_open") else { return };
+    let key = load_sample(&program, &server, "open", &file);
+
+    // The file has a row for every P and Q message; one of no shares (a cross that did not take place) is no trade. Prices in 1e-4.
+    let found = numbers::<5>(&server.ask(&format!(
+        "SELECT frame, toUnixTimestamp64Nano(venue_time), price, qty, trade_id FROM hft.trades \
+         WHERE session = '{key}' AND kind = 'trade' ORDER BY sequence"
+    )));
+    let told: Vec<[i64; 5]> = rows_of(&unzip(text(&trades)))
+        .filter(|row| whole(row, "size") > 0)
+        .map(|row| {
+            let price = whole(&row, "price") * 100_000;
+            [
+                whole(&row, "seq"),
+                whole(&row, "ts_event"),
+                price,
+                whole(&row, "size"),
+                whole(&row, "match_number"),
+            ]
+        })
+        .collect();
+    assert!(!told.is_empty());
+    assert_eq!(found, told);
+
+    let found = numbers::<4>(&server.ask(&format!(
+        "SELECT frame, toUnixTimestamp64Nano(venue_time), qty, toUInt8(is_counted) FROM hft.trades \
+         WHERE session = '{key}' AND kind IN ('order_execute', 'order_execute_at') ORDER BY sequence"
+    )));
+    let mut by_type = BTreeMap::new();
+    let mut told = Vec::new();
+    for row in rows_of(&unzip(text(&messages))) {
+        *by_type.entry(row.get("type").to_owned()).or_insert(0) += 1;
+        if ["E", "C"].contains(&row.get("type")) {
+            let is_counted = i64::from(row.get("printable") == "True");
+            told.push([whole(&row, "seq"), whole(&row, "ts_event"), whole(&row, "size"), is_counted]);
         }
-        // What the file is known to hold: A 367, F 193, U 225, D 167, E 28, X 6, P and Q 4 each.
-        assert_eq!(of_kind("order_add"), 367 + 193);
-        assert_eq!(of_kind("order_replace"), 225);
-        assert_eq!(of_kind("order_delete"), 167);
-        assert_eq!(of_kind("order_execute"), 28);
-        assert_eq!(of_kind("order_reduce"), 6);
-        // Two of the crosses have no shares.
-        assert_eq!(server.number("SELECT count() FROM hft.trades WHERE kind = 'trade'"), 6);
-        let bars = server.number("SELECT toInt64(sum(qty)) FROM hft.bars");
-        assert_eq!(bars, server.number("SELECT sum(qty) FROM hft.trades WHERE is_counted AND price > 0"));
     }
+    assert!(!told.is_empty());
+    assert_eq!(found, told);
+    for (kind, types) in [
+        ("order_add", &["A", "F"][..]),
+        ("order_replace", &["U"]),
+        ("order_delete", &["D"]),
+        ("order_execute", &["E"]),
+        ("order_execute_at", &["C"]),
+        ("order_reduce", &["X"]),
+    ] {
+        let count = server.number(&format!(
+            "SELECT count() FROM hft.market_data WHERE session = '{key}' AND kind = '{kind}'"
+        ));
+        assert_eq!(count, types.iter().map(|name| by_type[*name]).sum::<i64>(), "{kind}");
+    }
+    let bars = server.number(&format!("SELECT toInt64(sum(qty)) FROM hft.bars WHERE session = '{key}'"));
+    let counted = format!("FROM hft.trades WHERE session = '{key}' AND is_counted AND price > 0");
+    assert_eq!(bars, server.number(&format!("SELECT sum(qty) {counted}")));
+
+    // Best quotes, by frame (that of the message, as there is no timer within these 2.4 ms); 0 for an empty side.
+    let found: BTreeMap<i64, [i64; 4]> = numbers::<5>(&server.ask(&format!(
+        "SELECT frame, bid_prices[1], bid_qtys[1], ask_prices[1], ask_qtys[1] FROM hft.market_data \
+         WHERE session = '{key}' AND kind != 'definition' ORDER BY sequence"
+    )))
+    .into_iter()
+    .map(|[frame, quote @ ..]| (frame, quote))
+    .collect();
+    let mut count = 0;
+    for row in rows_of(&unzip(text(&quotes))) {
+        let frame = whole(&row, "seq");
+        let told = [
+            whole(&row, "bid_px") * 100_000,
+            whole(&row, "bid_sz"),
+            whole(&row, "ask_px") * 100_000,
+            whole(&row, "ask_sz"),
+        ];
+        assert_eq!(found[&frame], told, "message {frame}");
+        count += 1;
+    }
+    assert!(count > 0);
+    println!("{} trades, {count} best quotes", told.len());
+}
+
+#[test]
+fn the_itch_directory_has_every_symbol_once_under_its_own_number() {
+    let program = Program::new();
+    let (Some(file), Some(symbols)) = (
+        data("itch/20191230_directory_1000msg.itch50"),
+        data("itch/expected/20191230_directory.symbols.csv"),
+    ) else {
+        return;
+    };
+    let Some(server) = Server::start(&program, "itch_directory") else { return };
+    let key = load_sample(&program, &server, "directory", &file);
+    let answer = server.ask(&format!(
+        "SELECT symbol FROM hft.market_data WHERE session = '{key}' AND kind = 'definition' ORDER BY sequence"
+    ));
+    let told: Vec<String> =
+        rows_of(&std::fs::read(symbols).unwrap()).map(|row| row.get("symbol").to_owned()).collect();
+    assert!(!told.is_empty());
+    assert_eq!(answer.lines().collect::<Vec<_>>(), told);
+    let names = server
+        .ask(&format!("SELECT symbol FROM hft.instruments WHERE session = '{key}' ORDER BY instrument"));
+    assert_eq!(names.lines().collect::<Vec<_>>(), told);
 }

@@ -55,7 +55,7 @@ fn picture(server: &Server) -> String {
 #[test]
 fn a_load_and_a_server_killed_in_the_middle_of_inserts_leave_every_row_exactly_once() {
     let program = Program::new();
-    let Some(mut server) = Server::own(&program, "hft") else { return };
+    let Some(mut server) = Server::own("hft") else { return };
     server.run(&program);
     let summary = run(&program, &["--duration", "20s", "--pace", "max"]);
     let session = session_of(&program, &summary);

@@ -24,13 +24,13 @@ fn the_queries_of_the_page_give_what_the_session_says_itself() {
     let program = Program::new();
     let Some(server) = Server::start(&program, "queries") else { return };
     program.run(&server.words("migrate", None)).with_code(0);
-    // Quick strategies below a low limit of messages: fills and refusals of several kinds.
+    // Quick strategies below a low limit of messages: fills, and refusals for the rate.
     let config = configuration(
         &program,
         &[
             ("min_requote_interval_us = 100000", "min_requote_interval_us = 2000"),
             ("cool_down_ms = 500 ", "cool_down_ms = 5 "),
-            ("message_rate_max = 250 ", "message_rate_max = 60 "),
+            ("message_rate_max = 250 ", "message_rate_max = 20 "),
         ],
     );
     let summary = run(&program, &["--config", text(&config), "--duration", "5s", "--pace", "max"]);

@@ -3,10 +3,18 @@
 use crate::support::Program;
 use spinward_recorder::ClickHouse;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-const SETUP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/setup/clickhouse");
+/// Launcher and library, if `tools/setup/clickhouse` has been run here. Nothing is fetched by a test.
+fn installed() -> Option<[PathBuf; 2]> {
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
+    let home = cache.join("spinward/clickhouse-26.7.3-stable.1");
+    let files = ["launcher-1", "libchdb.so"].map(|name| home.join(name));
+    files.iter().all(|file| file.exists()).then_some(files)
+}
 
 /// A server, and a database on it that no other test has.
 pub(crate) struct Server {
@@ -28,17 +36,17 @@ impl Server {
             let server = Self { url, database, child: None, ports: [0; 2] };
             return Some(server);
         }
-        let mut server = Self::own(program, database)?;
+        let mut server = Self::own(database)?;
         server.run(program);
         Some(server)
     }
 
     /// One of its own, whatever the environment says: it will be killed.
-    pub(crate) fn own(program: &Program, database: &str) -> Option<Self> {
-        let _ = program;
-        let is_there = Command::new(SETUP).output().is_ok_and(|ran| ran.status.success());
-        if !is_there {
-            println!("SKIPPED: ClickHouse needs {SETUP} (npm, cc), or CLICKHOUSE_URL");
+    pub(crate) fn own(database: &str) -> Option<Self> {
+        if installed().is_none() {
+            println!(
+                "SKIPPED: a test of `spinward clickhouse` needs tools/setup/clickhouse, or CLICKHOUSE_URL"
+            );
             return None;
         }
         let ports = [free_port(), free_port()];
@@ -48,11 +56,9 @@ impl Server {
 
     /// Starts it, on the data that an earlier start left.
     pub(crate) fn run(&mut self, program: &Program) {
-        let said = Command::new(SETUP).output().unwrap();
-        let said = String::from_utf8(said.stdout).unwrap();
-        let mut words = said.lines();
-        let child = Command::new(words.next().unwrap())
-            .arg(words.next().unwrap())
+        let [launcher, library] = installed().unwrap();
+        let child = Command::new(launcher)
+            .arg(library)
             .arg(program.path("server"))
             .args(self.ports.map(|port| port.to_string()))
             .stdin(Stdio::null())

@@ -27,8 +27,8 @@ for table in tables:
     said[table] = {}
     for kind, frame in frames.items():
         said[table]["polars " + kind] = [frame.height] + [int(frame[c].cast(pl.Int64).sum()) for c in columns[table]]
-    sums = ", ".join(f"sum({c})::VARCHAR" for c in columns[table])
-    row = duckdb.sql(f"SELECT count(*), {sums} FROM read_parquet('{folder}/parquet/{table}-*.parquet')").fetchone()
+    sums = ", ".join(f'sum("{c}")::VARCHAR' for c in columns[table])
+    row = duckdb.sql(f"SELECT count(*), {sums} FROM read_parquet('{folder}/parquet/{table}-*.parquet')").fetchall()[0]
     said[table]["duckdb parquet"] = [int(v) for v in row]
     if table == "fills":
         frame = frames["parquet"]
@@ -76,7 +76,7 @@ fn polars_and_duckdb_read_from_every_format_what_the_session_counted() {
     assert_eq!(counts["latency"], counts["verdicts"], "each verdict has its stamps");
 
     let Some(python) = python() else { return };
-    let said = json(python, SUMS, &[text(&program.path("")), tables]);
+    let said = json(&python, SUMS, &[text(&program.path("")), tables]);
     for (table, count) in counts {
         let readers = said[table].as_object().unwrap();
         assert_eq!(readers.len(), 5);

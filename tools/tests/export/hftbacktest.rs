@@ -35,7 +35,7 @@ fn hftbacktest_runs_the_export_and_sees_our_best_bid_and_offer_at_every_checkpoi
     assert!(report[0]["market"]["records"].as_u64().unwrap() > 10_000, "{report}");
     let Some(python) = python() else { return };
     let files = ["AAAA.market.npz", "AAAA.order_latency.npz"].map(|name| program.path(format!("npz/{name}")));
-    let said = json(python, RUN, &[text(&files[0]), text(&files[1])]);
+    let said = json(&python, RUN, &[text(&files[0]), text(&files[1])]);
     assert_eq!(said["orders"], report[0]["orders"]);
     assert!(said["orders"].as_u64().unwrap() > 0 && said["ordered"] == Value::Bool(true), "{said}");
 

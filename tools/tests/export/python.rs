@@ -1,24 +1,20 @@
-//! Python with Polars, DuckDB, hftbacktest and databento-dbn, installed by `tools/setup/research-tools`.
+//! Python with Polars, DuckDB and hftbacktest, if `tools/setup/research-tools` has been run here.
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 
-const SETUP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/setup/research-tools");
-
-/// The interpreter; `None`, and a loud line, if it cannot be had.
-pub(crate) fn python() -> Option<&'static Path> {
-    static PYTHON: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let python = PYTHON.get_or_init(|| {
-        let ran = Command::new(SETUP).output().ok()?;
-        let path = PathBuf::from(String::from_utf8(ran.stdout).ok()?.trim());
-        (ran.status.success() && path.exists()).then_some(path)
-    });
-    if python.is_none() {
-        println!("SKIPPED: checking exports needs {SETUP} (python3 and PyPI)");
+/// The interpreter; `None`, and a loud line, if it is not installed. Nothing is fetched here.
+pub(crate) fn python() -> Option<PathBuf> {
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
+    let python = cache?.join("spinward/research-tools-1/bin/python");
+    if !python.exists() {
+        println!("SKIPPED: reading exports with others' programs needs tools/setup/research-tools");
+        return None;
     }
-    python.as_deref()
+    Some(python)
 }
 
 /// Runs a script; what it prints, read as JSON.
