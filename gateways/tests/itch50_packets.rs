@@ -8,6 +8,8 @@
 
 use flate2::read::GzDecoder;
 use spinward_gateways::itch50::{Head, Message, Mpid, Price4, Stock};
+use spinward_gateways::mold::Downstream;
+use spinward_gateways::pcap::{PcapReader, Transport, decode};
 use std::io::Read;
 use std::path::Path;
 
@@ -53,27 +55,13 @@ const CAPTURES: [Captures; 2] = [
     ),
 ];
 
-fn u16_at(bytes: &[u8], at: usize) -> usize {
-    usize::from(u16::from_be_bytes([bytes[at], bytes[at + 1]]))
-}
-
-/// The ITCH messages of a pcap file (little-endian, Ethernet with or without a VLAN tag, IPv4, UDP, MoldUDP64).
+/// The ITCH messages of a pcap file.
 fn messages(pcap: &[u8]) -> Vec<Vec<u8>> {
+    let mut reader = PcapReader::new(pcap).unwrap();
     let mut messages = Vec::new();
-    let mut rest = &pcap[24..];
-    while !rest.is_empty() {
-        let length = u32::from_le_bytes(rest[8..12].try_into().unwrap()) as usize;
-        let (packet, next) = rest[16..].split_at(length);
-        rest = next;
-        let ip = if u16_at(packet, 12) == 0x8100 { 18 } else { 14 };
-        let header = usize::from(packet[ip] & 15) * 4;
-        let mold = &packet[ip + header + 8..];
-        let mut blocks = &mold[20..];
-        for _ in 0..u16_at(mold, 18) {
-            let (message, next) = blocks[2..].split_at(u16_at(blocks, 0));
-            messages.push(message.to_vec());
-            blocks = next;
-        }
+    while let Some(frame) = reader.next_frame().unwrap() {
+        let Ok(Transport::Udp(datagram)) = decode(&frame) else { panic!("frame {}", frame.index) };
+        messages.extend(Downstream::parse(datagram.payload).unwrap().messages().map(<[u8]>::to_vec));
     }
     messages
 }

@@ -97,11 +97,13 @@ impl CoreContext {
     /// The normalizer has a frame in hand: the first end of the way through the stages.
     #[inline]
     pub(super) fn taken(&mut self) -> Ticks {
+        let start = self.start();
         match self.mode {
-            Mode::Plain(StampMode::All | StampMode::Ends) => self.fresh(),
-            Mode::Plain(StampMode::Off) => 0,
-            Mode::Stalled(StampMode::Ends) => self.start_stalled(StampMode::All),
-            Mode::Stalled(mode) => self.start_stalled(mode),
+            // No stage before it has stamped its end, so what was read last is of an earlier frame.
+            Mode::Plain(StampMode::Ends) | Mode::Stalled(StampMode::Ends) => self.read(),
+            Mode::Plain(StampMode::All | StampMode::Off) | Mode::Stalled(StampMode::All | StampMode::Off) => {
+                start
+            }
         }
     }
 

@@ -121,7 +121,7 @@ impl Egress for EgressProducer {
     #[inline]
     fn send(&mut self, outbound: &Outbound) -> bool {
         let has_room = self.producer.try_publish(|slot| *slot = *outbound).is_ok();
-        if let Some(clock) = &self.clock {
+        if has_room && let Some(clock) = &self.clock {
             self.sent = clock.ticks();
         }
         has_room
