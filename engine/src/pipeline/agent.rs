@@ -1,6 +1,7 @@
 //! [`Agent`]: a stage with its rings, polled in turn with its neighbours on one core. Who runs it is configuration.
 
 use super::stall::Stalling;
+use crate::memory::await_reads;
 use crate::words::{Clock, Ticks};
 
 /// What a poll did.
@@ -94,17 +95,18 @@ impl CoreContext {
         self.stalling.take()
     }
 
-    /// The normalizer has a frame in hand: the first end of the way through the stages.
+    /// The normalizer has a frame in hand: the first end of the way through the stages. What the frame took to come from the other core is waiting, not work,
+    /// so the stamp is taken when its bytes are here.
     #[inline]
     pub(super) fn taken(&mut self) -> Ticks {
-        let start = self.start();
-        match self.mode {
-            // No stage before it has stamped its end, so what was read last is of an earlier frame.
-            Mode::Plain(StampMode::Ends) | Mode::Stalled(StampMode::Ends) => self.read(),
-            Mode::Plain(StampMode::All | StampMode::Off) | Mode::Stalled(StampMode::All | StampMode::Off) => {
-                start
-            }
+        let (Mode::Plain(mode) | Mode::Stalled(mode)) = self.mode;
+        // No stage of the frame before has stamped its end if only the ends are stamped: what was read last is older than that.
+        if mode == StampMode::Ends || (mode == StampMode::All && !self.is_fresh) {
+            await_reads();
+            self.read();
         }
+        let start = self.start();
+        if mode == StampMode::Ends { self.last } else { start }
     }
 
     /// Start of an inner stage.

@@ -65,6 +65,8 @@ impl Risk {
             }
         }
         self.show_orders();
+        let newest = self.last_numbers.get(intent.strategy.index()).copied().unwrap_or(0);
+        self.orders.prefetch(OrderId::compose(intent.strategy, newest + 1));
     }
 
     pub(super) fn count_verdict(&self, code: RejectCode) {

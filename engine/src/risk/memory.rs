@@ -1,5 +1,6 @@
 //! Three small memories of fixed size: executions already counted, messages within the rate window, orders just entered.
 
+use crate::memory::prefetch;
 use crate::words::{ExecId, Nanos, OrderId, Price, Qty, Side};
 
 /// The last `capacity` executions, exact: a fill is keyed by the venue's execution id and the order (a trade between two orders of our
@@ -134,6 +135,9 @@ impl RateWindow {
             *time = now;
         }
         self.oldest = if self.oldest + 1 == self.times.len() { 0 } else { self.oldest + 1 };
+        if let Some(time) = self.times.get(self.oldest) {
+            prefetch(time);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! [`OrderTable`]: every order that is not gone, found by its id. Memory taken at construction, a stated answer when full.
 
 use super::state::OrderState;
+use crate::memory::prefetch;
 use crate::words::{InstrumentId, OrderId, Price, Qty, Side, TimeInForce};
 
 /// An order that is not gone.
@@ -80,6 +81,14 @@ impl OrderTable {
     #[inline]
     fn home(&self, order: OrderId) -> usize {
         (order.get().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize
+    }
+
+    /// Asks for the memory of an order that is to come.
+    #[inline]
+    pub(super) fn prefetch(&self, order: OrderId) {
+        if let Some(bucket) = self.index.get(self.home(order)) {
+            prefetch(bucket);
+        }
     }
 
     #[inline]

@@ -261,6 +261,7 @@ impl Context<'_> {
             flags,
             ..Intent::default()
         });
+        self.state.orders.prefetch(OrderId::compose(self.state.id, id.number() + 1));
         Ok(id)
     }
 

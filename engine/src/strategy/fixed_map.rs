@@ -1,6 +1,8 @@
 //! [`FixedMap`]: a hash map in memory taken at start. Never grows, never allocates, and iterates nowhere, so its order
 //! cannot leak into a decision.
 
+use crate::memory::prefetch;
+
 /// What is looked up: two numbers, not both zero.
 pub(super) type Key = (u64, u64);
 
@@ -30,6 +32,14 @@ impl FixedMap {
             shift: 64 - cells.trailing_zeros(),
             count: 0,
             capacity,
+        }
+    }
+
+    /// Asks for the memory of a key that is to come.
+    #[inline]
+    pub(super) fn prefetch(&self, key: Key) {
+        if let Some(cell) = self.cells.get(self.home(key)) {
+            prefetch(cell);
         }
     }
 

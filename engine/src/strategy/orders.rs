@@ -193,6 +193,12 @@ impl OrderReplica {
         entered
     }
 
+    /// Asks for the memory of the order that will be given out next.
+    #[inline]
+    pub(super) fn prefetch(&self, id: OrderId) {
+        self.by_id.prefetch((id.get(), 0));
+    }
+
     /// A cancel was given out.
     pub(super) fn cancelling(&mut self, id: OrderId) {
         if let Some(slot) = self.find(id).and_then(|at| self.slots.get_mut(at as usize)) {
