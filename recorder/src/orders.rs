@@ -132,7 +132,7 @@ impl Decision {
 
     /// Whether it has the stamps of all stages.
     pub fn is_stamped(&self) -> bool {
-        self.normalizer.start != Nanos::ZERO
+        self.normalizer.done != Nanos::ZERO
     }
 }
 

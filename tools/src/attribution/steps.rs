@@ -59,7 +59,9 @@ fn up_to_risk(decision: &Decision) -> Steps {
             steps.to(stage, StepKind::Service, times.done, None);
         }
     } else {
-        // Stamps `ends`: the two ends are all there is.
+        // Stamps `ends`: the two ends are all there is. Sessions of earlier versions have the second one only.
+        let ahead = Some(decision.ahead_normalizer);
+        steps.to("normalizer queue", StepKind::Wait, decision.normalizer.start, ahead);
         steps.to("decision", StepKind::Service, decision.risk.done, None);
     }
     steps
@@ -149,6 +151,11 @@ mod tests {
     #[test]
     fn what_was_not_stamped_is_no_step() {
         let mut life = life();
+        let start = life.decision.normalizer.start;
+        (life.decision.normalizer, life.decision.book) =
+            (StageTimes { start, done: Nanos::ZERO }, StageTimes::default());
+        let told: Vec<_> = of_life(&life).iter().map(|s| (s.step, s.took_ns)).take(2).collect();
+        assert_eq!(told, [("normalizer queue", 10), ("decision", 110)], "stamped at its ends");
         life.decision.normalizer = StageTimes::default();
         life.exit.as_mut().unwrap().encoded = Nanos::ZERO;
         let told: Vec<_> = of_life(&life).iter().map(|s| s.step).collect();
