@@ -44,8 +44,9 @@ pub use digests::{
 };
 pub use error::{AppendError, JournalError};
 pub use export::{
-    ExportError, ExportSummary, FileFormat, HftBacktestConfig, HftBacktestError, HftBacktestSummary,
-    OrderLatencySink, OrderLatencyWriter, PartInfo, PartSink, PartsConfig, STATE_FILE, export_hftbacktest,
+    DbnConfig, DbnError, DbnSchema, DbnSummary, ExportError, ExportSummary, FileFormat, HftBacktestConfig,
+    HftBacktestError, HftBacktestSummary, OrderLatencySink, OrderLatencyWriter, PartInfo, PartSink,
+    PartsConfig, STATE_FILE, export_dbn, export_hftbacktest,
 };
 pub use fingerprint::Fingerprint;
 pub use follow::{Followed, JournalFollower};

@@ -13,5 +13,6 @@ mod stamps;
 mod source;
 
 pub use batch::{Batch, Cells, Names};
+pub(crate) use market::TradeSeen;
 pub use schema::{Column, Kind, LEVELS, NameSet, Table};
 pub use source::{RowError, RowSink, RowSource, RowTotals, RowsWanted};

@@ -12,3 +12,5 @@ mod python;
 mod files;
 #[path = "export/hftbacktest.rs"]
 mod hftbacktest;
+#[path = "export/databento.rs"]
+mod databento;

@@ -69,54 +69,58 @@ pub(super) fn book(row: &mut Row<'_>, place: Place, view: &BookView, names: &[St
 /// What an event says of a trade, with what only the book knows: price and side of the order that was resting. To be asked before the book has
 /// taken the event.
 #[derive(Clone, Copy)]
-pub(super) struct TradeSeen {
-    price: Price,
-    aggressor: Option<Side>,
+pub(crate) struct TradeSeen {
+    /// 0: the order is not known.
+    pub(crate) price: Price,
+    pub(crate) aggressor: Option<Side>,
     trade_id: u64,
-    is_counted: bool,
+    /// Its volume is told nowhere else.
+    pub(crate) is_counted: bool,
 }
 
-#[inline]
-pub(super) fn trade_seen(event: &Event, book: &BookStage) -> Option<TradeSeen> {
-    let resting = || book.order(event.instrument, event.a);
-    Some(match event.kind() {
-        EventKind::Trade => {
-            TradeSeen { price: event.price, aggressor: event.side(), trade_id: event.a, is_counted: true }
-        }
-        EventKind::OrderExecute => {
-            let resting = resting();
-            TradeSeen {
-                price: resting.map_or(Price::ZERO, |order| order.price),
-                aggressor: resting.map(|order| order.side.opposite()),
-                trade_id: event.b,
-                is_counted: true,
+impl TradeSeen {
+    #[inline]
+    pub(crate) fn of(event: &Event, book: &BookStage) -> Option<Self> {
+        let resting = || book.order(event.instrument, event.a);
+        Some(match event.kind() {
+            EventKind::Trade => {
+                TradeSeen { price: event.price, aggressor: event.side(), trade_id: event.a, is_counted: true }
             }
-        }
-        EventKind::OrderExecuteAt => TradeSeen {
-            price: event.price,
-            aggressor: resting().map(|order| order.side.opposite()),
-            trade_id: event.b,
-            is_counted: event.has(Event::PRINTABLE),
-        },
-        EventKind::Ignored
-        | EventKind::Definition
-        | EventKind::OrderAdd
-        | EventKind::OrderReduce
-        | EventKind::OrderDelete
-        | EventKind::OrderReplace
-        | EventKind::LevelSet
-        | EventKind::BookClear
-        | EventKind::Quote
-        | EventKind::Status
-        | EventKind::Gap
-        | EventKind::Duplicate
-        | EventKind::Malformed
-        | EventKind::Report
-        | EventKind::Timer
-        | EventKind::Operator
-        | EventKind::Recovery
-        | EventKind::Link => return None,
-    })
+            EventKind::OrderExecute => {
+                let resting = resting();
+                TradeSeen {
+                    price: resting.map_or(Price::ZERO, |order| order.price),
+                    aggressor: resting.map(|order| order.side.opposite()),
+                    trade_id: event.b,
+                    is_counted: true,
+                }
+            }
+            EventKind::OrderExecuteAt => TradeSeen {
+                price: event.price,
+                aggressor: resting().map(|order| order.side.opposite()),
+                trade_id: event.b,
+                is_counted: event.has(Event::PRINTABLE),
+            },
+            EventKind::Ignored
+            | EventKind::Definition
+            | EventKind::OrderAdd
+            | EventKind::OrderReduce
+            | EventKind::OrderDelete
+            | EventKind::OrderReplace
+            | EventKind::LevelSet
+            | EventKind::BookClear
+            | EventKind::Quote
+            | EventKind::Status
+            | EventKind::Gap
+            | EventKind::Duplicate
+            | EventKind::Malformed
+            | EventKind::Report
+            | EventKind::Timer
+            | EventKind::Operator
+            | EventKind::Recovery
+            | EventKind::Link => return None,
+        })
+    }
 }
 
 pub(super) fn trade(row: &mut Row<'_>, place: Place, event: &Event, seen: &TradeSeen, names: &[String]) {

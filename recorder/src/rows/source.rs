@@ -1,7 +1,7 @@
 //! [`RowSource`]: the journal through the stages, on the thread that calls, and every row on its way out.
 
 use super::batch::{Batch, Names, Row};
-use super::market::{self, Place};
+use super::market::{self, Place, TradeSeen};
 use super::schema::Table;
 use super::stamps;
 use super::trading::{self, Change, Tracker};
@@ -342,7 +342,7 @@ impl RowSource {
             if !self.needs_book {
                 continue;
             }
-            let trade = market::trade_seen(event, &stages.book);
+            let trade = TradeSeen::of(event, &stages.book);
             stages.book.on_event(event, output);
             let view = output.view();
             if let Some(seen) = &trade {

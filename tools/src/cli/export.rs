@@ -33,6 +33,8 @@ pub(crate) enum Target {
     /// hftbacktest: SYMBOL.market.npz and SYMBOL.order_latency.npz.
     #[value(name = "hftbacktest")]
     HftBacktest,
+    /// Databento's encoding: events as mbo.dbn, trades as trades.dbn, book as mbp-10.dbn.
+    Dbn,
 }
 
 #[derive(Args, Debug)]
@@ -97,6 +99,7 @@ pub(crate) fn run(registry: &Registry, args: &ExportArgs) -> Outcome {
         Target::Jsonl => FileFormat::Jsonl,
         Target::Arrow => FileFormat::Arrow,
         Target::HftBacktest => return super::export_npz::run(registry, args, &opened, &wanted),
+        Target::Dbn => return super::export_dbn::run(args, &opened, &wanted),
     };
     let config = PartsConfig {
         folder: args.out.clone(),
