@@ -10,6 +10,7 @@ mod batch;
 mod market;
 mod trading;
 mod stamps;
+mod input;
 mod source;
 
 pub use batch::{Batch, Cells, Names};

@@ -16,3 +16,7 @@ mod loading;
 mod captures;
 #[path = "clickhouse/queries.rs"]
 mod queries;
+#[path = "clickhouse/following.rs"]
+mod following;
+#[path = "clickhouse/parquet.rs"]
+mod parquet;

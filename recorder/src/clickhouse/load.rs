@@ -26,7 +26,7 @@ pub fn session_key(folder: &SessionFolder, manifest: &Manifest) -> String {
     format!("{}.{}", folder.id(), manifest.session)
 }
 
-/// What a loader wants of a session. Unless it `has_ended`, what is only known at its end is left out: rows keep their numbers.
+/// All that the server has of a session. Unless it `has_ended`, what is only known at its end is left out: rows keep their numbers.
 pub fn load_wanted(has_ended: bool) -> RowsWanted {
     RowsWanted {
         batch_rows: LOAD_BLOCK_ROWS,
@@ -62,6 +62,9 @@ struct Mark {
     given: u64,
 }
 
+/// Hears what keeps a loader waiting, and `None` when it goes on.
+type Trouble<'a> = Box<dyn FnMut(Option<&ClickHouseError>) + 'a>;
+
 /// Rows into a server.
 pub struct Loader<'a> {
     server: &'a ClickHouse,
@@ -71,6 +74,7 @@ pub struct Loader<'a> {
     patience: Duration,
     summary: LoadSummary,
     progress: Box<dyn FnMut(u64) + 'a>,
+    trouble: Trouble<'a>,
 }
 
 impl<'a> Loader<'a> {
@@ -89,6 +93,7 @@ impl<'a> Loader<'a> {
             return Err(ClickHouseError::Schema { what });
         }
         let mut marks = vec![Mark::default(); Table::EVERY.len()];
+        let mut rows_kept = 0;
         for table in LOADED_TABLES {
             let sql = format!(
                 "SELECT max(sequence), max({BLOCK}) FROM {}.{} WHERE {SESSION} = {} FORMAT TSV",
@@ -104,6 +109,7 @@ impl<'a> Loader<'a> {
             };
             if let Some(mark) = marks.get_mut(table as usize) {
                 *mark = Mark { last, block, given: 0 };
+                rows_kept += block.saturating_sub(1);
             }
         }
         Ok(Self {
@@ -112,9 +118,23 @@ impl<'a> Loader<'a> {
             marks,
             buffer: Vec::new(),
             patience,
-            summary: LoadSummary::default(),
+            summary: LoadSummary { rows_kept, ..LoadSummary::default() },
             progress: Box::new(progress),
+            trouble: Box::new(|_| {}),
         })
+    }
+
+    /// What it wants of the session: of each table, its last block there and what comes behind. A block has at most as many rows as a batch, so the first
+    /// batch has all of the last block.
+    pub fn wanted(&self, has_ended: bool) -> RowsWanted {
+        let first_rows = self.marks.iter().map(|mark| mark.block.max(1)).collect();
+        RowsWanted { first_rows, ..load_wanted(has_ended) }
+    }
+
+    /// Tells whoever waits what keeps it, and when it goes on again (`None`).
+    #[must_use]
+    pub fn with_trouble(self, trouble: impl FnMut(Option<&ClickHouseError>) + 'a) -> Self {
+        Self { trouble: Box::new(trouble), ..self }
     }
 
     /// What was loaded.
@@ -164,9 +184,17 @@ impl<'a> Loader<'a> {
         let mut waited = Duration::ZERO;
         loop {
             match self.server.insert(&sql, &settings, &self.buffer) {
-                Ok(()) => break,
+                Ok(()) => {
+                    if !waited.is_zero() {
+                        (self.trouble)(None);
+                    }
+                    break;
+                }
                 // It may be there or not: the token makes the second time harmless.
                 Err(error) if error.is_passing() && waited < self.patience => {
+                    if waited.is_zero() {
+                        (self.trouble)(Some(&error));
+                    }
                     self.summary.retries += 1;
                     std::thread::sleep(wait);
                     waited += wait;

@@ -1,13 +1,13 @@
 //! [`RowSource`]: the journal through the stages, on the thread that calls, and every row on its way out.
 
 use super::batch::{Batch, Names, Row};
+use super::input::{Found, Input};
 use super::market::{self, Place, TradeSeen};
 use super::schema::Table;
 use super::stamps;
 use super::trading::{self, Change, Tracker};
 use crate::audit::{AuditReader, AuditRecord};
 use crate::error::JournalError;
-use crate::journal::JournalReader;
 use crate::manifest::Manifest;
 use crate::orders::{LifeRecord, Lives};
 use crate::reader::Cut;
@@ -18,8 +18,10 @@ use spinward_engine::pipeline::Stages;
 use spinward_engine::risk::{Egress, Outbound, Position, VerdictBatch};
 use spinward_engine::strategy::IntentBatch;
 use spinward_engine::words::{
-    Event, EventKind, InstrumentId, Nanos, Report, ReportKind, StrategyId, Symbol, TradingState, Verdict,
+    Event, EventKind, Frame, InstrumentId, Nanos, Report, ReportKind, StrategyId, Symbol, TradingState,
+    Verdict,
 };
+use std::time::Duration;
 
 /// Frames between two calls of [`RowSink::progress`].
 const FRAMES_PER_LOOK: u64 = 1 << 16;
@@ -61,6 +63,8 @@ pub struct RowsWanted {
     pub splits_days: bool,
     /// Rows that are only known at the session's end (last positions, instruments, the session itself) are given, too.
     pub has_ended: bool,
+    /// Of a table, by its number: the first row that is given; those before are counted. A table that is not named: 1.
+    pub first_rows: Vec<u64>,
 }
 
 impl RowsWanted {
@@ -74,6 +78,7 @@ impl RowsWanted {
             batch_rows: 16_384,
             splits_days: false,
             has_ended: true,
+            first_rows: Vec::new(),
         }
     }
 }
@@ -133,6 +138,8 @@ struct Out {
     batch: Batch,
     /// Rows of the session so far, wanted or not.
     sequence: u64,
+    /// The first one that is given.
+    first: u64,
     /// Rows given.
     rows: u64,
 }
@@ -152,7 +159,9 @@ impl Outs {
         let outs = Table::EVERY
             .into_iter()
             .map(|table| {
-                wanted.tables.contains(&table).then(|| Out { batch: Batch::new(table), sequence: 0, rows: 0 })
+                let first = wanted.first_rows.get(table as usize).copied().unwrap_or(1);
+                let is_wanted = wanted.tables.contains(&table);
+                is_wanted.then(|| Out { batch: Batch::new(table), sequence: 0, first, rows: 0 })
             })
             .collect();
         let mut names = Names { instruments: vec![String::new()], strategies: vec![String::new()] };
@@ -185,7 +194,7 @@ impl Outs {
     ) {
         let Some(Some(out)) = self.outs.get_mut(table as usize) else { return };
         out.sequence += 1;
-        if time < self.wanted.from || time >= self.wanted.to {
+        if out.sequence < out.first || time < self.wanted.from || time >= self.wanted.to {
             return;
         }
         if !self.wanted.symbols.is_empty()
@@ -223,7 +232,7 @@ impl Outs {
 
 /// A session, run again for its rows.
 pub struct RowSource {
-    reader: JournalReader,
+    input: Input,
     stages: Stages,
     folder: SessionFolder,
     manifest: Manifest,
@@ -259,7 +268,7 @@ impl RowSource {
             Err(error) => return Err(error),
         };
         Ok(Self {
-            reader: JournalReader::open(&folder.journal())?,
+            input: Input::there(&folder.journal())?,
             stages,
             folder: folder.clone(),
             manifest: manifest.clone(),
@@ -273,6 +282,23 @@ impl RowSource {
         })
     }
 
+    /// For a session that runs: [`RowSource::run`] goes on until it has ended, and gives rows at least each `interval`. Verdicts are not held against the audit,
+    /// which grows as well; the rows of latency come at the end.
+    ///
+    /// # Errors
+    /// As [`RowSource::open`].
+    pub fn follow(
+        folder: &SessionFolder,
+        manifest: &Manifest,
+        stages: Stages,
+        strategies: &[String],
+        wanted: RowsWanted,
+        interval: Duration,
+    ) -> Result<Self, JournalError> {
+        let source = Self::open(folder, manifest, stages, strategies, wanted)?;
+        Ok(Self { input: Input::growing(folder, interval), audit: None, ..source })
+    }
+
     /// Gives every row, to the end of the journal. Memory is that of the stages and of a batch of each table.
     ///
     /// # Errors
@@ -284,8 +310,8 @@ impl RowSource {
         let mut verdicts = VerdictBatch::new();
         let (mut first_time, mut last_time) = (None, Nanos::ZERO);
         let mut known = usize::MAX;
-        while let Some(frame) = self.reader.next()? {
-            let frame = frame.to_frame();
+        let mut frame = Frame::vacant();
+        while self.next(&mut frame, sink)? {
             if !self.stages.normalizer.on_frame(&frame) {
                 continue;
             }
@@ -306,7 +332,11 @@ impl RowSource {
                 sink.progress(frame.header.sequence);
             }
         }
-        self.totals.cut = self.reader.cut().cloned();
+        self.totals.cut = self.input.cut();
+        if let Some(manifest) = self.input.last_manifest() {
+            self.outs.wanted.has_ended = manifest.ended.is_some();
+            self.manifest = manifest;
+        }
         self.latency(sink)?;
         if self.outs.wanted.has_ended {
             self.positions(last_time);
@@ -318,6 +348,23 @@ impl RowSource {
         self.totals.rows =
             self.outs.outs.iter().flatten().map(|out| (out.batch.table().name(), out.rows)).collect();
         Ok(self.totals)
+    }
+
+    /// The next frame, into `frame`; false if there will be none. While there is none yet, what was made of those before is given at each interval.
+    #[inline]
+    fn next(&mut self, frame: &mut Frame, sink: &mut dyn RowSink) -> Result<bool, RowError> {
+        loop {
+            match self.input.next(frame)? {
+                Found::Frame => return Ok(true),
+                Found::End => return Ok(false),
+                Found::Wait { is_due } => {
+                    if is_due {
+                        self.outs.give(sink, 1)?;
+                    }
+                    sink.progress(self.totals.frames);
+                }
+            }
+        }
     }
 
     #[inline]

@@ -60,8 +60,14 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "NAME", default_value = "hft")]
     pub(crate) database: String,
     /// The session was killed: nothing more will come, so its last positions count as final.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "follow")]
     pub(crate) killed: bool,
+    /// `load`: the session runs; load what it writes until it ends.
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// With --follow: rows wait at most this long for their block to fill, seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = interval)]
+    pub(crate) interval: f64,
     /// How long an insert is tried again while the server is away, seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     pub(crate) patience: u64,
@@ -74,6 +80,15 @@ pub(crate) struct LoadArgs {
     /// No progress bar.
     #[arg(long)]
     pub(crate) quiet: bool,
+}
+
+fn interval(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "give a number of seconds".to_owned())?;
+    if (0.01..=3_600.0).contains(&seconds) {
+        Ok(seconds)
+    } else {
+        Err("give 0.01 to 3600 seconds".to_owned())
+    }
 }
 
 #[derive(Args, Debug)]
@@ -204,17 +219,30 @@ fn load(registry: &Registry, args: &LoadArgs) -> Outcome {
     let folder = find(&args.sessions, &args.session)?;
     let opened = Opened::open(&folder)?;
     let key = session_key(&folder, &opened.manifest);
-    let has_ended = opened.manifest.ended.is_some() || args.killed;
+    let mut has_ended = opened.manifest.ended.is_some() || args.killed;
     let mut bar = Bar::new(&folder, &opened.manifest, args.quiet)?;
     let started = Instant::now();
-    let patience = Duration::from_secs(args.patience);
+    // Who follows a session waits for the server as long as it takes: the journal keeps the rows meanwhile.
+    let patience = if args.follow { Duration::MAX } else { Duration::from_secs(args.patience) };
+    if args.follow {
+        wait_for(&server);
+    }
     let summary: LoadSummary = {
-        let mut loader = Loader::open(&server, &key, patience, |frames| bar.show(frames)).map_err(refused)?;
-        let source = opened.source(registry, load_wanted(has_ended))?;
+        let loader = Loader::open(&server, &key, patience, |frames| bar.show(frames)).map_err(refused)?;
+        let mut loader = loader.with_trouble(tell);
+        let wanted = loader.wanted(has_ended);
+        let source = if args.follow && !has_ended {
+            opened.following(registry, wanted, Duration::from_secs_f64(args.interval))?
+        } else {
+            opened.source(registry, wanted)?
+        };
         source.run(&mut loader)?;
         loader.finish().map_err(refused)?
     };
     bar.clear();
+    if args.follow {
+        has_ended = Opened::open(&folder)?.manifest.ended.is_some();
+    }
     let seconds = started.elapsed().as_secs_f64();
     if args.json {
         line(serde_json::to_string_pretty(&json!({
@@ -236,6 +264,31 @@ fn load(registry: &Registry, args: &LoadArgs) -> Outcome {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What keeps a loader waiting, or that it goes on.
+fn tell(trouble: Option<&ClickHouseError>) {
+    match trouble {
+        Some(error) => eprintln!("{error}; trying again"),
+        None => eprintln!("the server is back"),
+    }
+}
+
+/// Returns when the server answers.
+fn wait_for(server: &ClickHouse) {
+    let mut was_away = false;
+    while let Err(error) = server.query("SELECT 1")
+        && error.is_passing()
+    {
+        if !was_away {
+            tell(Some(&error));
+        }
+        was_away = true;
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    if was_away {
+        tell(None);
+    }
 }
 
 fn verify(registry: &Registry, args: &LoadArgs) -> Outcome {

@@ -9,6 +9,7 @@ use anyhow::{Context, anyhow};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use spinward_config::Settings;
+use spinward_engine::pipeline::Stages;
 use spinward_engine::words::Nanos;
 use spinward_recorder::{
     ExportError, FileFormat, Manifest, PartInfo, PartSink, PartsConfig, RowSource, RowTotals, RowsWanted,
@@ -217,13 +218,32 @@ impl Opened {
     /// The stages, run again for these rows. Without rows of trading no strategy is made: a session with strategies that this program does not
     /// have gives its market all the same.
     pub(crate) fn source(&self, registry: &Registry, wanted: RowsWanted) -> Result<RowSource, Failure> {
-        let stages = if wanted.tables.iter().any(|table| table.needs_trading()) {
-            parts::stages(&self.settings, registry)?
+        let stages = self.stages(registry, &wanted)?;
+        Ok(RowSource::open(&self.folder, &self.manifest, stages, &self.strategies(), wanted)?)
+    }
+
+    /// The same for a session that runs: until it ends, rows are given at least each `interval`.
+    pub(crate) fn following(
+        &self,
+        registry: &Registry,
+        wanted: RowsWanted,
+        interval: Duration,
+    ) -> Result<RowSource, Failure> {
+        let stages = self.stages(registry, &wanted)?;
+        let strategies = self.strategies();
+        Ok(RowSource::follow(&self.folder, &self.manifest, stages, &strategies, wanted, interval)?)
+    }
+
+    fn stages(&self, registry: &Registry, wanted: &RowsWanted) -> Result<Stages, Failure> {
+        if wanted.tables.iter().any(|table| table.needs_trading()) {
+            parts::stages(&self.settings, registry)
         } else {
-            parts::market_stages(&self.settings)?
-        };
-        let strategies: Vec<String> = self.settings.strategies.iter().map(|spec| spec.name.clone()).collect();
-        Ok(RowSource::open(&self.folder, &self.manifest, stages, &strategies, wanted)?)
+            parts::market_stages(&self.settings)
+        }
+    }
+
+    fn strategies(&self) -> Vec<String> {
+        self.settings.strategies.iter().map(|spec| spec.name.clone()).collect()
     }
 }
 
