@@ -15,6 +15,8 @@ mod auction;
 mod query;
 mod naive;
 mod itch;
+pub(crate) mod prng;
+pub(crate) mod zipf;
 mod participants;
 
 pub use engine::Engine;

@@ -17,8 +17,6 @@
 //! * Every `E C X D U` names a live order and never takes more than it has; no order that comes to rest crosses or locks its book; what
 //!   is marketable executes.
 
-pub(crate) mod prng;
-pub(crate) mod zipf;
 mod arrival;
 mod market;
 mod flow;

@@ -12,11 +12,9 @@
 //!   clusters at every scale from microseconds to a second, as in the captures that `docs/exchange.md` compares them with.
 
 use super::engine::Engine;
+use super::prng::{Prng, scale};
 use super::words::{Command, Display, Lifetime, NewOrder, Owner, Price4};
-use crate::synthetic::{
-    prng::{Prng, scale},
-    zipf::{Alias, weight},
-};
+use super::zipf::{Alias, weight};
 use spinward_engine::words::{Nanos, Side};
 
 /// Prices move in cents.

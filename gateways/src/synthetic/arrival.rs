@@ -3,7 +3,7 @@
 //! The lengths of stretches, the numbers in a burst, the gaps inside and between bursts are all exponential ([`Prng::wait`]). Gaps are chosen so that
 //! the long-run mean is the configured rate; half of an active stretch's time is left between bursts even at the highest rates.
 
-use super::prng::Prng;
+use crate::exchange::prng::Prng;
 use spinward_engine::words::Nanos;
 
 /// How messages lie in time.

@@ -1,11 +1,9 @@
 //! [`SyntheticFeed`]: the session from its first message to its last.
 
 use super::{
-    SyntheticConfig, SyntheticError,
-    arrival::Process,
-    exchange::Exchange,
-    flow::Flow,
-    market::Market,
+    SyntheticConfig, SyntheticError, arrival::Process, exchange::Exchange, flow::Flow, market::Market,
+};
+use crate::exchange::{
     prng::Prng,
     zipf::{Alias, weight},
 };

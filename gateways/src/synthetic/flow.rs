@@ -1,7 +1,7 @@
 //! Who does what next: the order flow. Reads the books, decides on an [`Action`], changes nothing but its own view of each symbol's value.
 
-use super::{
-    market::{Market, Slot},
+use super::market::{Market, Slot};
+use crate::exchange::{
     prng::{Prng, scale},
     zipf::Alias,
 };
