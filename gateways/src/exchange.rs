@@ -17,8 +17,10 @@ mod naive;
 mod itch;
 pub(crate) mod prng;
 pub(crate) mod zipf;
+mod arrival;
 mod participants;
 
+pub use arrival::Arrivals;
 pub use engine::Engine;
 pub use itch::{ItchWriter, MessageSink};
 pub use naive::NaiveEngine;
