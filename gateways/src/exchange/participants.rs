@@ -32,6 +32,59 @@ const VALUE_MIN: u32 = 100;
 /// Accounts 1 to this make, the next as many take.
 const ACCOUNTS: u32 = 16;
 
+/// What participants do: of 65,536 commands, so many are of each kind; the rest adds and withdraws orders.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mix {
+    /// Orders are moved to another price.
+    pub moves: u32,
+    /// Orders are made smaller.
+    pub reductions: u32,
+    /// Immediate orders for what stands first.
+    pub takers: u32,
+    /// Immediate orders through several prices.
+    pub sweeps: u32,
+    /// Hidden orders.
+    pub hidden: u32,
+    /// Of 65,536 commands that add or withdraw, so many add to a book that holds what it should.
+    pub adds: u32,
+    /// Of 65,536 orders, so many carry their participant's name.
+    pub attributed: u32,
+}
+
+impl Mix {
+    /// Of one stock on one venue, with many trades: measured against the captured day of `docs/exchange.md`.
+    pub const STOCK: Self = Self {
+        moves: 1_300,
+        reductions: 60,
+        takers: 9_000,
+        sweeps: 300,
+        hidden: 1_400,
+        adds: 38_000,
+        attributed: 2_048,
+    };
+    /// Of a whole market, in which most orders are withdrawn: the shares of message types that `docs/exchange.md` aims at.
+    pub const MARKET: Self = Self {
+        moves: 7_600,
+        reductions: 800,
+        takers: 1_050,
+        sweeps: 50,
+        hidden: 700,
+        adds: 34_000,
+        attributed: 1_490,
+    };
+
+    const fn is_valid(&self) -> bool {
+        let all = [self.moves, self.reductions, self.takers, self.sweeps, self.hidden];
+        let mut sum = 0u32;
+        let mut index = 0;
+        while index < all.len() {
+            sum = sum.saturating_add(all[index]);
+            index += 1;
+        }
+        sum <= 65_536 && self.adds <= 65_536 && self.attributed <= 65_536
+    }
+}
+
 /// Who trades, and how much.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ParticipantsConfig {
@@ -51,6 +104,8 @@ pub struct ParticipantsConfig {
     pub arrivals: Arrivals,
     /// Mean commands of a cluster, 1 to 1,000,000. Default 24.
     pub burst: u32,
+    /// What they do. Default: [`Mix::STOCK`].
+    pub mix: Mix,
     /// Usual spread in 1/100,000 of the price, at most 1,000; never less than a tick. Default 54.
     pub spread: u32,
 }
@@ -67,6 +122,7 @@ impl ParticipantsConfig {
             rate: 1_000,
             arrivals: Arrivals::Clusters,
             burst: 24,
+            mix: Mix::STOCK,
             spread: 54,
         }
     }
@@ -84,7 +140,7 @@ pub enum ParticipantsError {
     /// Another value out of range.
     #[error(
         "participants: zipf_quarters 0 to 16, orders 12 to 10,000,000 (books: none or as many as prices), rate 1 to 50,000,000, \
-         burst 1 to 1,000,000, stretches 1 ms to 1 h, spread at most 1,000"
+         burst 1 to 1,000,000, stretches 1 ms to 1 h, all kinds of the mix together at most 65,536, spread at most 1,000"
     )]
     Range,
 }
@@ -112,23 +168,25 @@ pub struct Participants {
     symbols: Alias,
     models: Box<[Model]>,
     arrivals: Process,
+    /// Upper bounds of the kinds: moves, reductions, takers, sweeps, hidden orders.
+    kinds: [u32; 5],
+    adds: i64,
+    attributed: u32,
     /// Symbol of the present cluster.
     focus: u16,
     tokens: u32,
 }
 
-/// Of 65,536 commands, so many are of this kind or one before it; what is left is adding and deleting.
-const MOVE: u32 = 1_300;
-const REDUCE: u32 = MOVE + 60;
-const TAKE: u32 = REDUCE + 9_000;
-const SWEEP: u32 = TAKE + 300;
-const HIDDEN: u32 = SWEEP + 1_400;
-
-/// Order sizes, one drawn of 32.
+/// Order sizes, one drawn of 32; at most 500.
 const SIZES: [u32; 32] = [
     100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 200, 200, 300, 400, 500,
     10, 10, 18, 19, 5, 6, 20, 25, 40, 50, 75,
 ];
+
+/// Orders that a sweep takes at most.
+const SWEPT: u32 = 9;
+/// Most shares that one command trades: a sweep of the largest orders.
+pub(crate) const TRADED_SHARES_MAX: u32 = SWEPT * 500;
 
 impl Participants {
     /// Takes all memory that they ever need.
@@ -154,6 +212,7 @@ impl Participants {
             || !(1..=50_000_000).contains(&config.rate)
             || !(1..=1_000_000).contains(&config.burst)
             || !config.arrivals.is_valid()
+            || !config.mix.is_valid()
             || config.spread > 1_000
         {
             return Err(ParticipantsError::Range);
@@ -168,11 +227,20 @@ impl Participants {
             let reach = spread.max((orders / 64).min(8));
             Model { value, spread, orders, step: (32_768 << 16) / i64::from(orders), reach, taker: Side::Buy }
         };
+        let Mix { moves, reductions, takers, sweeps, hidden, adds, attributed } = config.mix;
+        let mut bound = 0;
+        let kinds = [moves, reductions, takers, sweeps, hidden].map(|kind| {
+            bound += kind;
+            bound
+        });
         Ok(Self {
             prng: Prng::new(config.seed),
             symbols: Alias::new(&weights),
             models: config.prices.iter().enumerate().map(model).collect(),
             arrivals: Process::new(&config.arrivals, config.rate, config.burst),
+            kinds,
+            adds: i64::from(adds),
+            attributed,
             focus: 0,
             tokens: 0,
         })
@@ -193,13 +261,21 @@ impl Participants {
         let bits = self.prng.bits();
         let symbol = if bits & 1 == 0 { self.focus } else { self.symbols.draw(self.prng.bits()) as u16 };
         let extra = bits >> 8 & 0xff_ffff_ffff;
-        match (bits >> 48) as u32 {
-            0..MOVE => self.relocate(engine, symbol, extra),
-            MOVE..REDUCE => self.reduce(engine, symbol, extra),
-            REDUCE..TAKE => self.take(engine, symbol, extra),
-            TAKE..SWEEP => self.sweep(engine, symbol, extra),
-            SWEEP..HIDDEN => self.hide(engine, symbol, extra),
-            _ => self.add_or_delete(engine, symbol, extra),
+        let kind = (bits >> 48) as u32;
+        let [moves, reductions, takers, sweeps, hidden] = self.kinds;
+        // The frequent ones first.
+        if kind >= hidden {
+            self.add_or_delete(engine, symbol, extra)
+        } else if kind < moves {
+            self.relocate(engine, symbol, extra)
+        } else if kind < reductions {
+            self.reduce(engine, symbol, extra)
+        } else if kind < takers {
+            self.take(engine, symbol, extra)
+        } else if kind < sweeps {
+            self.sweep(engine, symbol, extra)
+        } else {
+            self.hide(engine, symbol, extra)
         }
     }
 
@@ -236,7 +312,7 @@ impl Participants {
             0 if shares >= 200 => Display::Reserve(100),
             _ => Display::Full,
         };
-        let attributed = bits >> 48 & 31 == 0;
+        let attributed = (bits >> 48) < u64::from(self.attributed);
         Command::Enter(NewOrder {
             display,
             attributed,
@@ -249,9 +325,9 @@ impl Participants {
         let Some(&Model { orders, step, .. }) = self.models.get(usize::from(symbol)) else {
             return self.add(engine, symbol, Side::Buy);
         };
-        // Six adds of ten commands when the book holds what it should; 1/8 to 7/8 when it does not. Counts are below 2^25, a step below 2^28.
+        // More the emptier the book, from 1/8 to 7/8. Counts are below 2^25, a step below 2^28.
         let missing = i64::from(orders) - i64::from(bids + asks);
-        let part = (38_000 + ((missing * step) >> 16)).clamp(8_192, 57_344);
+        let part = (self.adds + ((missing * step) >> 16)).clamp(8_192, 57_344);
         let adds = (extra & 0xffff) < part as u64 && engine.vacant() > 0;
         let side = match (extra >> 16 & 3 == 0, adds == (bids <= asks)) {
             (true, _) => coin(extra >> 18),
@@ -337,7 +413,7 @@ impl Participants {
         let side = self.aggressor(engine, symbol);
         let against = side.opposite();
         let standing = engine.displayed_orders(symbol, against);
-        let most = 2 + scale(extra, 8).min(standing.saturating_sub(ORDERS_KEPT + 2));
+        let most = 2 + scale(extra, SWEPT - 1).min(standing.saturating_sub(ORDERS_KEPT + 2));
         if standing <= ORDERS_KEPT + 2 {
             return self.add(engine, symbol, against);
         }
