@@ -2,10 +2,16 @@
 
 use crate::error::LabError;
 use spinward_engine::words::Nanos;
+use spinward_gateways::itch50::{Message, SystemEventCode};
 use spinward_gateways::synthetic::{SyntheticConfig, SyntheticFeed};
 
-/// Messages between full books and the first that is measured: before them the taker finds no imbalance to trade on.
+/// Messages between the opening of trading and the first that is measured: before them the taker finds no imbalance to trade on.
 pub const SETTLING: usize = 90_000;
+
+/// Whether it is the system event with which continuous trading begins.
+fn is_start_of_market_hours(bytes: &[u8]) -> bool {
+    matches!(Message::parse(bytes), Ok(Message::SystemEvent(m)) if m.event == SystemEventCode::StartOfMarketHours as u8)
+}
 
 /// A market in memory.
 pub struct Market {
@@ -13,29 +19,31 @@ pub struct Market {
     pub midnight: Nanos,
     bytes: Vec<u8>,
     messages: Vec<(Nanos, u32, u16)>,
-    /// Messages of the opening: the books are empty before.
+    /// Messages before the first that is measured: the venue's opening, in which the books fill, and [`SETTLING`] more.
     pub opening: usize,
     /// Orders that rest at once.
     pub live_orders: usize,
 }
 
 impl Market {
-    /// Generates `count` messages behind the opening: until the books are full, and [`SETTLING`] messages more.
+    /// Generates `count` messages behind the opening.
     ///
     /// # Errors
     /// What the generator says of its settings.
     pub fn generate(config: &SyntheticConfig, count: usize) -> Result<Self, LabError> {
         let mut feed = SyntheticFeed::new(config).map_err(LabError::failed)?;
-        let opening = config.live_orders + config.symbols * 4 + SETTLING;
         let mut market = Self {
             midnight: config.midnight,
             bytes: Vec::new(),
             messages: Vec::new(),
-            opening,
+            opening: usize::MAX,
             live_orders: config.live_orders,
         };
-        while market.messages.len() < opening + count {
+        while market.messages.len() < market.opening.saturating_add(count) {
             let Some(message) = feed.next_message() else { break };
+            if market.opening == usize::MAX && is_start_of_market_hours(message.bytes) {
+                market.opening = market.messages.len() + 1 + SETTLING;
+            }
             market.messages.push((
                 message.receive_time,
                 u32::try_from(market.bytes.len()).map_err(LabError::failed)?,

@@ -2,6 +2,7 @@
 
 mod book;
 mod codecs;
+mod exchange;
 mod journal;
 pub(crate) mod ring;
 mod risk;
@@ -40,6 +41,8 @@ pub enum Suite {
     Codecs,
     /// One event through risk.
     Risk,
+    /// One command into the matching engine.
+    Exchange,
     /// What measuring costs.
     Stamps,
     /// What a closed loop hides.
@@ -50,7 +53,7 @@ pub enum Suite {
 
 impl Suite {
     /// All of them.
-    pub const EVERY: [Suite; 11] = [
+    pub const EVERY: [Suite; 12] = [
         Suite::Ring,
         Suite::Stages,
         Suite::TickToOrder,
@@ -59,6 +62,7 @@ impl Suite {
         Suite::Book,
         Suite::Codecs,
         Suite::Risk,
+        Suite::Exchange,
         Suite::Stamps,
         Suite::Stall,
         Suite::Sweep,
@@ -75,6 +79,7 @@ impl Suite {
             Suite::Book => "book",
             Suite::Codecs => "codecs",
             Suite::Risk => "risk",
+            Suite::Exchange => "exchange",
             Suite::Stamps => "stamps",
             Suite::Stall => "stall",
             Suite::Sweep => "sweep",
@@ -123,6 +128,7 @@ pub fn run(suite: Suite, bench: &mut Bench<'_>, rates: &[u64]) -> Result<Extra, 
         Suite::Book => book::run(bench)?,
         Suite::Codecs => codecs::run(bench)?,
         Suite::Risk => risk::run(bench)?,
+        Suite::Exchange => exchange::run(bench)?,
         Suite::Stamps => stamps::run(bench)?,
         Suite::Stall => stall::run(bench)?,
         Suite::Sweep => extra.curve = sweep::run(bench, rates)?,

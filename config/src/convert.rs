@@ -255,12 +255,13 @@ impl Settings {
             rate: synthetic.rate,
             arrivals: match synthetic.arrivals {
                 ArrivalKind::Even => Arrivals::Even,
-                ArrivalKind::Bursts => Arrivals::Bursts {
-                    quiet: nanos(synthetic.quiet),
-                    active: nanos(synthetic.active),
-                    burst_messages: synthetic.burst_messages,
-                },
+                ArrivalKind::Clusters => Arrivals::Clusters,
+                ArrivalKind::Bursts => {
+                    Arrivals::Bursts { quiet: nanos(synthetic.quiet), active: nanos(synthetic.active) }
+                }
             },
+            burst_messages: synthetic.burst_messages,
+            spread: synthetic.spread,
             midnight,
             start: instant_new_york(date, synthetic.start).unwrap_or(midnight),
             wire_latency: nanos(synthetic.wire_latency),

@@ -15,12 +15,17 @@ mod auction;
 mod query;
 mod naive;
 mod itch;
+pub(crate) mod prng;
+pub(crate) mod zipf;
+mod arrival;
 mod participants;
 
+pub use arrival::Arrivals;
 pub use engine::Engine;
 pub use itch::{ItchWriter, MessageSink};
 pub use naive::NaiveEngine;
-pub use participants::{Participants, ParticipantsConfig, ParticipantsError};
+pub(crate) use participants::TRADED_SHARES_MAX;
+pub use participants::{Mix, Participants, ParticipantsConfig, ParticipantsError};
 pub use query::{DepthLevel, RestingOrder};
 pub use rules::{EngineConfig, EngineError, SymbolRules, TickBand, TickTable};
 pub use words::{

@@ -1,33 +1,26 @@
-//! A seeded market: genuine ITCH 5.0 bytes of a venue that does not exist, with a consistent limit order book behind every symbol.
+//! The exchange without sockets: [`Participants`](crate::exchange::Participants) trade on an [`Engine`](crate::exchange::Engine), and what its
+//! [`ItchWriter`](crate::exchange::ItchWriter) says of it is a feed. A market on a machine that has no data at all.
 //!
 //! Enters: a seed and [`SyntheticConfig`]. Leaves: [`SyntheticFeed`], a [`MarketFeed`](crate::feed::MarketFeed). Never: a clock, a file, a random source
 //! other than the seed, a floating-point operation that IEEE 754 does not fix to the last bit. **The same configuration gives the same bytes on every
 //! host**; a change of the bytes for a given seed is a change of this module's contract.
 //!
 //! ```text
-//!  arrival (when, and is it a new burst) ─┐
-//!  flow (who does what: add, cancel, …) ──┼─▶ exchange (matches, numbers, writes ITCH) ─▶ outbox ─▶ feed
-//!  market (orders and books) ─────────────┘
+//!  Participants (who does what, when) ──▶ commands ──▶ Engine ──▶ outputs ──▶ ItchWriter ──▶ outbox ──▶ feed
+//!        ▲                                               │
+//!        └──────────────────── books ────────────────────┘
 //! ```
 //!
-//! * Order flow in the manner of the zero-intelligence model of Smith, Farmer, Gillemot & Krishnamurthy (2003, "Statistical theory of the
-//!   continuous double auction"): limit orders at random distances from the best price, cancellations mostly near the top, market orders. The price
-//!   diffuses because of them; the spread reverts because orders improve it when it is wide.
-//! * Arrivals are a two-state modulated process with bursts (`arrival.rs`); activity over symbols is Zipf's.
-//! * Every `E C X D U` names a live order and never takes more than it has; no order that comes to rest crosses or locks its book; what
-//!   is marketable executes.
+//! A session is a venue's day: directory, a call in which the books fill, an opening cross for each symbol, continuous trading, three events
+//! that close it. The order flow is described and measured in `docs/exchange.md`.
 
-pub(crate) mod prng;
-pub(crate) mod zipf;
-mod arrival;
-mod market;
-mod flow;
-mod exchange;
+mod outbox;
 mod feed;
 
-pub use arrival::Arrivals;
+pub use crate::exchange::Arrivals;
 pub use feed::SyntheticFeed;
 
+use crate::exchange::{EngineError, ParticipantsError};
 use spinward_engine::words::{Nanos, Symbol};
 
 /// What market to make.
@@ -40,12 +33,17 @@ pub struct SyntheticConfig {
     /// How unevenly activity lies on them: the symbol of rank k has a share proportional to k^(−this/4). 0 for even, at most 16;
     /// default 4, Zipf's law. (In quarters, so that two square roots compute it exactly.)
     pub zipf_quarters: u32,
-    /// Orders that rest in all books together when they are full, at least 12 a symbol, at most 16 million. Default 4,000.
+    /// Displayed orders that rest in all books together when they are full, at least 12 a symbol, at most 10 million: each has 12, the rest lies by the
+    /// square root of activity. Default 4,000.
     pub live_orders: usize,
-    /// Messages per second in the long-run mean, 1–50,000,000. Default 20,000.
+    /// Commands of participants per second in the long-run mean, 1–50,000,000; the market has about as many messages. Default 20,000.
     pub rate: u32,
-    /// How they lie in time. Default: bursts.
+    /// How they lie in time. Default: bursts, 200 ms active and 600 ms quiet in the mean.
     pub arrivals: Arrivals,
+    /// Mean number of commands in a cluster, 1 to 1,000,000. Default 60.
+    pub burst_messages: u32,
+    /// Usual spread in 1/100,000 of the price, at most 1,000; never less than a tick. Default 10.
+    pub spread: u32,
     /// UTC time of midnight, New York, of the session's date: ITCH tells time since then. Default 2026-01-05 05:00 UTC.
     pub midnight: Nanos,
     /// UTC time of the first message, on or after midnight and less than 48 hours later. Default 9:30 New York.
@@ -56,7 +54,8 @@ pub struct SyntheticConfig {
     pub duration: Option<Nanos>,
     /// How many messages before the closing ones. `None` (the default): no limit.
     pub messages_max: Option<u64>,
-    /// Whether the stock directory comes first (`R H Y L` for each symbol). Without it the first orders name their stocks. Default true.
+    /// Whether the stock directory comes first (`R H Y L` for each symbol), and a cross before continuous trading. Without it the first orders name their
+    /// stocks. Default true.
     pub directory: bool,
 }
 
@@ -69,7 +68,9 @@ impl Default for SyntheticConfig {
             zipf_quarters: 4,
             live_orders: 4_000,
             rate: 20_000,
-            arrivals: Arrivals::default(),
+            arrivals: Arrivals::Bursts { quiet: Nanos::from_millis(600), active: Nanos::from_millis(200) },
+            burst_messages: 60,
+            spread: 10,
             midnight,
             start: midnight.after(Nanos::from_secs(34_200)),
             wire_latency: Nanos::from_micros(10),
@@ -90,7 +91,7 @@ pub enum SyntheticError {
     #[error("zipf_quarters {0}: give 0 to 16 (4 is Zipf's law)")]
     Zipf(u32),
     /// `live_orders` out of range.
-    #[error("{orders} live orders for {symbols} symbols: give at least 12 a symbol and at most 16000000")]
+    #[error("{orders} live orders for {symbols} symbols: give at least 12 a symbol and at most 10000000")]
     LiveOrders {
         /// What was given.
         orders: usize,
@@ -100,9 +101,12 @@ pub enum SyntheticError {
     /// `rate` out of range.
     #[error("{0} messages per second: give 1 to 50000000")]
     Rate(u32),
-    /// A span of `arrivals` out of range.
+    /// A span of `arrivals`, or `burst_messages`, out of range.
     #[error("arrivals: burst_messages must be 1 to 1000000, quiet and active 1 ms to 1 h")]
     Arrivals,
+    /// `spread` out of range.
+    #[error("spread {0}: give 0 to 1000 (1/100,000 of the price)")]
+    Spread(u32),
     /// `start` before `midnight` or 48 hours after it.
     #[error("start must be on or after midnight and less than 48 hours later")]
     Start,
@@ -112,6 +116,12 @@ pub enum SyntheticError {
     /// `duration` not positive or longer than a day.
     #[error("duration must be over 0 and at most 24 h")]
     Duration,
+    /// The participants refuse what this configuration makes of them.
+    #[error(transparent)]
+    Participants(#[from] ParticipantsError),
+    /// The engine refuses it.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
 }
 
 impl SyntheticConfig {
@@ -127,14 +137,17 @@ impl SyntheticConfig {
         if self.zipf_quarters > 16 {
             return Err(SyntheticError::Zipf(self.zipf_quarters));
         }
-        if self.live_orders < self.symbols * 12 || self.live_orders > 16_000_000 {
+        if self.live_orders < self.symbols * 12 || self.live_orders > 10_000_000 {
             return Err(SyntheticError::LiveOrders { orders: self.live_orders, symbols: self.symbols });
         }
         if !(1..=50_000_000).contains(&self.rate) {
             return Err(SyntheticError::Rate(self.rate));
         }
-        if !self.arrivals.is_valid() {
+        if !self.arrivals.is_valid() || !(1..=1_000_000).contains(&self.burst_messages) {
             return Err(SyntheticError::Arrivals);
+        }
+        if self.spread > 1_000 {
+            return Err(SyntheticError::Spread(self.spread));
         }
         if !(0..48 * HOUR).contains(&self.start.since(self.midnight).get()) {
             return Err(SyntheticError::Start);

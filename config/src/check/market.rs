@@ -100,9 +100,10 @@ impl Checker<'_> {
         self.in_range(&path("symbols"), synthetic.symbols as u64, 1..=65_000);
         self.in_range(&path("zipf_quarters"), u64::from(synthetic.zipf_quarters), 0..=16);
         let least = synthetic.symbols.saturating_mul(12) as u64;
-        self.in_range(&path("live_orders"), synthetic.live_orders as u64, least..=16_000_000);
+        self.in_range(&path("live_orders"), synthetic.live_orders as u64, least..=10_000_000);
         self.in_range(&path("rate"), u64::from(synthetic.rate), 1..=50_000_000);
         self.in_range(&path("burst_messages"), u64::from(synthetic.burst_messages), 1..=1_000_000);
+        self.in_range(&path("spread"), u64::from(synthetic.spread), 0..=1_000);
         for (key, span) in [("quiet", synthetic.quiet), ("active", synthetic.active)] {
             if !(Duration::from_millis(1)..=HOUR).contains(&span) {
                 self.refuse(

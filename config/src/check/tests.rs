@@ -376,6 +376,14 @@ fn spans_sizes_and_addresses_are_checked() {
     refused("stall_stage = \"off\"", "stall_stage = \"tap\"", "faults.stall_stage", "that can stall", "book");
     refused("duration = \"10s\"", "duration = \"25h\"", "session.duration", "longer", "24h");
     refused("live_orders = 4000", "live_orders = 95", "feed.synthetic.live_orders", "95", "96 to");
+    refused(
+        "live_orders = 4000",
+        "live_orders = 16000000",
+        "feed.synthetic.live_orders",
+        "16000000",
+        "10000000",
+    );
+    refused("spread = 10 ", "spread = 1001 ", "feed.synthetic.spread", "1001", "0 to 1000");
 }
 
 #[test]

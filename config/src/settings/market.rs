@@ -112,14 +112,20 @@ impl Section for FeedSettings {
 /// How the synthetic market's messages lie in time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum ArrivalKind {
-    /// In bursts, as at real venues.
+    /// In clusters in active stretches, quiet stretches between.
     #[default]
     Bursts,
+    /// In clusters all the time.
+    Clusters,
     /// Each the same time after the one before.
     Even,
 }
 
-choices!(ArrivalKind: "bursts" => ArrivalKind::Bursts, "even" => ArrivalKind::Even);
+choices!(ArrivalKind:
+    "bursts" => ArrivalKind::Bursts,
+    "clusters" => ArrivalKind::Clusters,
+    "even" => ArrivalKind::Even,
+);
 
 /// `[feed.synthetic]`: see [`SyntheticConfig`] for the meaning of each.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -128,9 +134,9 @@ pub struct SyntheticSettings {
     pub symbols: usize,
     /// Unevenness of activity over symbols in quarters of an exponent, 0–16; 4 is Zipf's law.
     pub zipf_quarters: u32,
-    /// Orders that rest in all books together, at least 12 a symbol, at most 16 million.
+    /// Displayed orders that rest in all books together, at least 12 a symbol, at most 10 million.
     pub live_orders: usize,
-    /// Messages per second in the long-run mean, 1–50,000,000.
+    /// Commands of participants per second in the long-run mean, 1–50,000,000; about as many messages come of them.
     pub rate: u32,
     /// How they lie in time.
     pub arrivals: ArrivalKind,
@@ -138,8 +144,10 @@ pub struct SyntheticSettings {
     pub quiet: Duration,
     /// Mean length of an active stretch, 1 ms to 1 h.
     pub active: Duration,
-    /// Mean number of messages in a burst, 1–1,000,000.
+    /// Mean number of commands in a cluster, 1–1,000,000.
     pub burst_messages: u32,
+    /// Usual spread in 1/100,000 of the price, 0–1,000; never less than a tick.
+    pub spread: u32,
     /// When the market begins, New York.
     pub start: Time,
     /// From the venue's time of a message to its receive time, at most 1 s.
@@ -151,9 +159,9 @@ pub struct SyntheticSettings {
 impl Default for SyntheticSettings {
     fn default() -> Self {
         let synthetic = SyntheticConfig::default();
-        let bursts = match Arrivals::default() {
-            Arrivals::Bursts { quiet, active, burst_messages } => (quiet, active, burst_messages),
-            Arrivals::Even => (Nanos::from_millis(600), Nanos::from_millis(200), 60),
+        let (quiet, active) = match synthetic.arrivals {
+            Arrivals::Bursts { quiet, active } => (quiet, active),
+            Arrivals::Even | Arrivals::Clusters => (Nanos::from_millis(600), Nanos::from_millis(200)),
         };
         Self {
             symbols: synthetic.symbols,
@@ -161,9 +169,10 @@ impl Default for SyntheticSettings {
             live_orders: synthetic.live_orders,
             rate: synthetic.rate,
             arrivals: ArrivalKind::Bursts,
-            quiet: duration(bursts.0),
-            active: duration(bursts.1),
-            burst_messages: bursts.2,
+            quiet: duration(quiet),
+            active: duration(active),
+            burst_messages: synthetic.burst_messages,
+            spread: synthetic.spread,
             start: Time::constant(9, 30, 0, 0),
             wire_latency: duration(synthetic.wire_latency),
             directory: synthetic.directory,
@@ -181,6 +190,7 @@ impl Section for SyntheticSettings {
         visitor.key("quiet", &mut self.quiet);
         visitor.key("active", &mut self.active);
         visitor.key("burst_messages", &mut self.burst_messages);
+        visitor.key("spread", &mut self.spread);
         visitor.key("start", &mut self.start);
         visitor.key("wire_latency", &mut self.wire_latency);
         visitor.key("directory", &mut self.directory);

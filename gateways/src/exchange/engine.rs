@@ -21,7 +21,7 @@ pub(super) struct Symbol {
 }
 
 /// A matching engine for several symbols. Its state and all it says are a function of its configuration and the commands before; it knows no
-/// time. After construction it allocates only in a cross with more price levels than any before.
+/// time. After construction it allocates nothing.
 ///
 /// **Priority** is price, then displayed before hidden, then time. An order's time is new when it rests, when an iceberg shows its next part (the part
 /// has a new reference number and stands behind all others of its price, also for the incoming order that emptied the one before), and when a
@@ -97,7 +97,8 @@ impl Engine {
             symbols: config.symbols.iter().map(symbol).collect(),
             last_reference: 0,
             last_match: 0,
-            points: Vec::new(),
+            // A cross counts every order of its symbol, and the reference.
+            points: Vec::with_capacity(config.orders_max + 1),
         })
     }
 

@@ -8,15 +8,15 @@
 //! * **Takers** send immediate orders, mostly of the size that stands first. The next one is likelier to be of the same side (**momentum**): large
 //!   orders come in slices.
 //! * **Sweeps** take several prices at once.
-//! * **Bursts**: commands come in clusters of geometric size, half of each about one symbol; gaps inside are log-uniform, so that clusters look like
-//!   clusters at every scale from microseconds to a second, as in the captures that `docs/exchange.md` compares them with.
+//! * **Bursts**: commands come in clusters, half of each about one symbol (`arrival.rs`).
+//!
+//! The books stay bounded: the fuller one is, the less is added; hidden orders are few; with no room left in the engine orders are only withdrawn.
 
+use super::arrival::{Arrivals, Process};
 use super::engine::Engine;
+use super::prng::{Prng, scale};
 use super::words::{Command, Display, Lifetime, NewOrder, Owner, Price4};
-use crate::synthetic::{
-    prng::{Prng, scale},
-    zipf::{Alias, weight},
-};
+use super::zipf::{Alias, weight};
 use spinward_engine::words::{Nanos, Side};
 
 /// Prices move in cents.
@@ -25,8 +25,65 @@ const TICK: u32 = 100;
 const ORDERS_KEPT: u32 = 3;
 /// Orders farther from the best price than this many ticks are withdrawn sooner or later.
 const FAR_TICKS: u32 = 400;
+/// A side with so many hidden orders loses one before it gets another.
+const HIDDEN_KEPT: u32 = 4;
+/// The price that a symbol's flow is drawn to does not fall below this many ticks.
+const VALUE_MIN: u32 = 100;
 /// Accounts 1 to this make, the next as many take.
 const ACCOUNTS: u32 = 16;
+
+/// What participants do: of 65,536 commands, so many are of each kind; the rest adds and withdraws orders.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mix {
+    /// Orders are moved to another price.
+    pub moves: u32,
+    /// Orders are made smaller.
+    pub reductions: u32,
+    /// Immediate orders for what stands first.
+    pub takers: u32,
+    /// Immediate orders through several prices.
+    pub sweeps: u32,
+    /// Hidden orders.
+    pub hidden: u32,
+    /// Of 65,536 commands that add or withdraw, so many add to a book that holds what it should.
+    pub adds: u32,
+    /// Of 65,536 orders, so many carry their participant's name.
+    pub attributed: u32,
+}
+
+impl Mix {
+    /// Of one stock on one venue, with many trades: measured against the captured day of `docs/exchange.md`.
+    pub const STOCK: Self = Self {
+        moves: 1_300,
+        reductions: 60,
+        takers: 9_000,
+        sweeps: 300,
+        hidden: 1_400,
+        adds: 38_000,
+        attributed: 2_048,
+    };
+    /// Of a whole market, in which most orders are withdrawn: the shares of message types that `docs/exchange.md` aims at.
+    pub const MARKET: Self = Self {
+        moves: 7_600,
+        reductions: 800,
+        takers: 1_050,
+        sweeps: 50,
+        hidden: 700,
+        adds: 34_000,
+        attributed: 1_490,
+    };
+
+    const fn is_valid(&self) -> bool {
+        let all = [self.moves, self.reductions, self.takers, self.sweeps, self.hidden];
+        let mut sum = 0u32;
+        let mut index = 0;
+        while index < all.len() {
+            sum = sum.saturating_add(all[index]);
+            index += 1;
+        }
+        sum <= 65_536 && self.adds <= 65_536 && self.attributed <= 65_536
+    }
+}
 
 /// Who trades, and how much.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -37,12 +94,18 @@ pub struct ParticipantsConfig {
     pub prices: Vec<Price4>,
     /// How unevenly activity lies on symbols: rank k has a share proportional to k^(−this/4), 0 to 16. Default 4.
     pub zipf_quarters: u32,
-    /// Displayed orders that a book should hold, 12 to 100,000. Default 120.
+    /// Displayed orders that a book should hold, 12 to 10,000,000. Default 120.
     pub orders: u32,
+    /// The same by symbol, instead of `orders`; none (the default): all alike.
+    pub books: Vec<u32>,
     /// Commands per second in the long-run mean, 1 to 50,000,000. Default 1,000.
     pub rate: u32,
-    /// Mean commands of a cluster, 1 to 10,000. Default 24.
+    /// How they lie in time. Default: clusters.
+    pub arrivals: Arrivals,
+    /// Mean commands of a cluster, 1 to 1,000,000. Default 24.
     pub burst: u32,
+    /// What they do. Default: [`Mix::STOCK`].
+    pub mix: Mix,
     /// Usual spread in 1/100,000 of the price, at most 1,000; never less than a tick. Default 54.
     pub spread: u32,
 }
@@ -50,7 +113,18 @@ pub struct ParticipantsConfig {
 impl ParticipantsConfig {
     /// The defaults, round these prices.
     pub fn new(prices: Vec<Price4>) -> Self {
-        Self { seed: 1, prices, zipf_quarters: 4, orders: 120, rate: 1_000, burst: 24, spread: 54 }
+        Self {
+            seed: 1,
+            prices,
+            zipf_quarters: 4,
+            orders: 120,
+            books: Vec::new(),
+            rate: 1_000,
+            arrivals: Arrivals::Clusters,
+            burst: 24,
+            mix: Mix::STOCK,
+            spread: 54,
+        }
     }
 }
 
@@ -65,7 +139,8 @@ pub enum ParticipantsError {
     Price(usize),
     /// Another value out of range.
     #[error(
-        "participants: zipf_quarters 0 to 16, orders 12 to 100,000, rate 1 to 50,000,000, burst 1 to 10,000, spread at most 1,000"
+        "participants: zipf_quarters 0 to 16, orders 12 to 10,000,000 (books: none or as many as prices), rate 1 to 50,000,000, \
+         burst 1 to 1,000,000, stretches 1 ms to 1 h, all kinds of the mix together at most 65,536, spread at most 1,000"
     )]
     Range,
 }
@@ -77,6 +152,12 @@ struct Model {
     value: u32,
     /// A spread that nobody hurries to narrow, in ticks.
     spread: u32,
+    /// Displayed orders that its book should hold.
+    orders: u32,
+    /// By how much of 65,536 one order too few makes an add likelier, in 1/65,536.
+    step: i64,
+    /// Orders behind the best price lie up to eight times so many ticks behind it.
+    reach: u32,
     /// Side of the last taker.
     taker: Side,
 }
@@ -86,29 +167,26 @@ pub struct Participants {
     prng: Prng,
     symbols: Alias,
     models: Box<[Model]>,
-    orders: u32,
-    /// Mean gap between clusters in ns, mean cluster, and the longest gap inside one as a power of two.
-    between: u64,
-    others: u32,
-    inside: u32,
-    /// Commands left of the cluster, and its symbol.
-    left: u64,
+    arrivals: Process,
+    /// Upper bounds of the kinds: moves, reductions, takers, sweeps, hidden orders.
+    kinds: [u32; 5],
+    adds: i64,
+    attributed: u32,
+    /// Symbol of the present cluster.
     focus: u16,
     tokens: u32,
 }
 
-/// Of 65,536 commands, so many are of this kind or one before it; what is left is adding and deleting.
-const MOVE: u32 = 1_300;
-const REDUCE: u32 = MOVE + 60;
-const TAKE: u32 = REDUCE + 9_000;
-const SWEEP: u32 = TAKE + 300;
-const HIDDEN: u32 = SWEEP + 1_400;
-
-/// Order sizes, one drawn of 32.
+/// Order sizes, one drawn of 32; at most 500.
 const SIZES: [u32; 32] = [
     100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 200, 200, 300, 400, 500,
     10, 10, 18, 19, 5, 6, 20, 25, 40, 50, 75,
 ];
+
+/// Orders that a sweep takes at most.
+const SWEPT: u32 = 9;
+/// Most shares that one command trades: a sweep of the largest orders.
+pub(crate) const TRADED_SHARES_MAX: u32 = SWEPT * 500;
 
 impl Participants {
     /// Takes all memory that they ever need.
@@ -126,53 +204,56 @@ impl Participants {
         if let Some(index) = config.prices.iter().position(|price| !is_price(price)) {
             return Err(ParticipantsError::Price(index));
         }
+        let is_size = |orders: &u32| (12..=10_000_000).contains(orders);
         if config.zipf_quarters > 16
-            || !(12..=100_000).contains(&config.orders)
+            || !is_size(&config.orders)
+            || !config.books.iter().all(is_size)
+            || !(config.books.is_empty() || config.books.len() == count)
             || !(1..=50_000_000).contains(&config.rate)
-            || !(1..=10_000).contains(&config.burst)
+            || !(1..=1_000_000).contains(&config.burst)
+            || !config.arrivals.is_valid()
+            || !config.mix.is_valid()
             || config.spread > 1_000
         {
             return Err(ParticipantsError::Range);
         }
         let weights: Vec<f64> = (0..count).map(|rank| weight(rank, config.zipf_quarters)).collect();
-        let model = |price: &Price4| {
+        let model = |(index, price): (usize, &Price4)| {
             let value = price.units() / TICK;
             // 10^7 · 10^3 < 2^34
             let spread = (u64::from(value) * u64::from(config.spread) / 100_000).max(1) as u32;
-            Model { value, spread, taker: Side::Buy }
+            let orders = config.books.get(index).copied().unwrap_or(config.orders);
+            // Large books are deeper, up to where a ladder's window ends.
+            let reach = spread.max((orders / 64).min(8));
+            Model { value, spread, orders, step: (32_768 << 16) / i64::from(orders), reach, taker: Side::Buy }
         };
-        // Clusters have the time of all commands; at most an eighth of it goes by inside, so the rate bounds the longest gap inside.
-        let gap = 1_000_000_000 / u64::from(config.rate);
-        let others = config.burst - 1;
-        let whole = gap * u64::from(config.burst);
-        let spent = |powers: &u32| mean_of_gaps(*powers) * u64::from(others);
-        let inside = (3..=33).rev().find(|powers| spent(powers) <= whole / 8).unwrap_or(2);
-        let between = whole.saturating_sub(spent(&inside));
+        let Mix { moves, reductions, takers, sweeps, hidden, adds, attributed } = config.mix;
+        let mut bound = 0;
+        let kinds = [moves, reductions, takers, sweeps, hidden].map(|kind| {
+            bound += kind;
+            bound
+        });
         Ok(Self {
             prng: Prng::new(config.seed),
             symbols: Alias::new(&weights),
-            models: config.prices.iter().map(model).collect(),
-            orders: config.orders,
-            between,
-            others,
-            inside,
-            left: 0,
+            models: config.prices.iter().enumerate().map(model).collect(),
+            arrivals: Process::new(&config.arrivals, config.rate, config.burst),
+            kinds,
+            adds: i64::from(adds),
+            attributed,
             focus: 0,
             tokens: 0,
         })
     }
 
     /// Time from the last command to the next one.
+    #[inline]
     pub fn wait(&mut self) -> Nanos {
-        let gap = if self.left > 0 {
-            self.left -= 1;
-            gap_inside(self.prng.bits(), self.inside)
-        } else {
-            self.left = self.prng.wait(u64::from(self.others));
+        let arrival = self.arrivals.next(&mut self.prng);
+        if arrival.is_first {
             self.focus = self.symbols.draw(self.prng.bits()) as u16;
-            self.prng.wait(self.between)
-        };
-        Nanos::new(gap.min(i64::MAX as u64) as i64)
+        }
+        Nanos::new(arrival.gap.min(i64::MAX as u64) as i64)
     }
 
     /// The next command. Every symbol must be in continuous trading; a command for another one is refused.
@@ -180,13 +261,21 @@ impl Participants {
         let bits = self.prng.bits();
         let symbol = if bits & 1 == 0 { self.focus } else { self.symbols.draw(self.prng.bits()) as u16 };
         let extra = bits >> 8 & 0xff_ffff_ffff;
-        match (bits >> 48) as u32 {
-            0..MOVE => self.relocate(engine, symbol, extra),
-            MOVE..REDUCE => self.reduce(engine, symbol, extra),
-            REDUCE..TAKE => self.take(engine, symbol, extra),
-            TAKE..SWEEP => self.sweep(engine, symbol, extra),
-            SWEEP..HIDDEN => self.hide(engine, symbol, extra),
-            _ => self.add_or_delete(engine, symbol, extra),
+        let kind = (bits >> 48) as u32;
+        let [moves, reductions, takers, sweeps, hidden] = self.kinds;
+        // The frequent ones first.
+        if kind >= hidden {
+            self.add_or_delete(engine, symbol, extra)
+        } else if kind < moves {
+            self.relocate(engine, symbol, extra)
+        } else if kind < reductions {
+            self.reduce(engine, symbol, extra)
+        } else if kind < takers {
+            self.take(engine, symbol, extra)
+        } else if kind < sweeps {
+            self.sweep(engine, symbol, extra)
+        } else {
+            self.hide(engine, symbol, extra)
         }
     }
 
@@ -194,11 +283,23 @@ impl Participants {
     pub fn fill(&mut self, engine: &Engine, symbol: u16) -> Option<Command> {
         let [bids, asks] = counts(engine, symbol);
         let side = if bids <= asks { Side::Buy } else { Side::Sell };
-        (bids + asks < self.orders).then(|| self.add(engine, symbol, side))
+        let wanted = self.models.get(usize::from(symbol))?.orders;
+        (bids + asks < wanted).then(|| self.add(engine, symbol, side))
+    }
+
+    /// An order for the opening cross, without a limit.
+    pub fn open(&mut self, symbol: u16, side: Side) -> Command {
+        let bits = self.prng.bits();
+        let owner = self.owner(bits, 1 + ACCOUNTS);
+        let shares = size(bits >> 32) * (1 + scale(bits >> 40, 4));
+        Command::Enter(NewOrder {
+            lifetime: Lifetime::OnOpen,
+            ..NewOrder::limit(symbol, side, owner, Price4::NONE, shares)
+        })
     }
 
     fn owner(&mut self, bits: u64, first: u32) -> Owner {
-        self.tokens += 1;
+        self.tokens = self.tokens.wrapping_add(1);
         Owner { account: first + scale(bits & 0xffff_ffff, ACCOUNTS), token: self.tokens }
     }
 
@@ -211,7 +312,7 @@ impl Participants {
             0 if shares >= 200 => Display::Reserve(100),
             _ => Display::Full,
         };
-        let attributed = bits >> 48 & 31 == 0;
+        let attributed = (bits >> 48) < u64::from(self.attributed);
         Command::Enter(NewOrder {
             display,
             attributed,
@@ -221,10 +322,13 @@ impl Participants {
 
     fn add_or_delete(&mut self, engine: &Engine, symbol: u16, extra: u64) -> Command {
         let [bids, asks] = counts(engine, symbol);
-        // Six adds of ten commands when the book holds what it should; 1/8 to 7/8 when it does not.
-        let missing = i64::from(self.orders) - i64::from(bids + asks);
-        let part = (38_000 + missing * 32_768 / i64::from(self.orders)).clamp(8_192, 57_344);
-        let adds = (extra & 0xffff) < part as u64;
+        let Some(&Model { orders, step, .. }) = self.models.get(usize::from(symbol)) else {
+            return self.add(engine, symbol, Side::Buy);
+        };
+        // More the emptier the book, from 1/8 to 7/8. Counts are below 2^25, a step below 2^28.
+        let missing = i64::from(orders) - i64::from(bids + asks);
+        let part = (self.adds + ((missing * step) >> 16)).clamp(8_192, 57_344);
+        let adds = (extra & 0xffff) < part as u64 && engine.vacant() > 0;
         let side = match (extra >> 16 & 3 == 0, adds == (bids <= asks)) {
             (true, _) => coin(extra >> 18),
             (false, true) => Side::Buy,
@@ -253,7 +357,7 @@ impl Participants {
             return self.add(engine, symbol, side);
         };
         let price = self.price(engine, symbol, side);
-        self.tokens += 1;
+        self.tokens = self.tokens.wrapping_add(1);
         let owner = Owner { account: order.owner.account, token: self.tokens };
         Command::Replace { owner, id: order.id, price, shares: order.open }
     }
@@ -264,7 +368,7 @@ impl Participants {
         let Some(model) = self.models.get_mut(usize::from(symbol)) else { return Side::Buy };
         match bits & 7 {
             0 => model.value += model.spread.div_ceil(4),
-            1 if model.value > 1_000 => model.value -= model.spread.div_ceil(4),
+            1 if model.value > VALUE_MIN + model.spread => model.value -= model.spread.div_ceil(4),
             _ => {}
         }
         if bits >> 8 & 31 < 22 {
@@ -294,7 +398,7 @@ impl Participants {
     fn take(&mut self, engine: &Engine, symbol: u16, extra: u64) -> Command {
         let side = self.aggressor(engine, symbol);
         let against = side.opposite();
-        match engine.near_top(symbol, against, 0, u32::MAX) {
+        match engine.queue(symbol, against).next() {
             Some(first) if engine.displayed_orders(symbol, against) > ORDERS_KEPT => {
                 let wanted = size(extra);
                 let shares = if extra >> 5 & 3 == 0 { wanted.min(first.displayed) } else { first.displayed };
@@ -309,7 +413,7 @@ impl Participants {
         let side = self.aggressor(engine, symbol);
         let against = side.opposite();
         let standing = engine.displayed_orders(symbol, against);
-        let most = 2 + scale(extra, 8).min(standing.saturating_sub(ORDERS_KEPT + 2));
+        let most = 2 + scale(extra, SWEPT - 1).min(standing.saturating_sub(ORDERS_KEPT + 2));
         if standing <= ORDERS_KEPT + 2 {
             return self.add(engine, symbol, against);
         }
@@ -327,6 +431,11 @@ impl Participants {
         let side = coin(extra);
         let bits = self.prng.bits();
         let shares = size(bits);
+        if engine.hidden_orders(symbol, side) >= HIDDEN_KEPT
+            && let Some(order) = engine.last_hidden(symbol, side)
+        {
+            return Command::Cancel { account: order.owner.account, id: order.id, leave: 0 };
+        }
         match (engine.best(symbol, Side::Buy), engine.best(symbol, Side::Sell)) {
             (Some(bid), Some(ask)) if ask.units() - bid.units() > TICK => {
                 let room = (ask.units() - bid.units()) / TICK - 1;
@@ -364,14 +473,14 @@ impl Participants {
     /// A price for a limit order: inside a spread that is wide, else at the best price of its side or behind, with a heavy tail.
     fn price(&mut self, engine: &Engine, symbol: u16, side: Side) -> Price4 {
         let bits = self.prng.bits();
-        let Some(&Model { spread, value, .. }) = self.models.get(usize::from(symbol)) else {
+        let Some(&Model { spread, value, reach, .. }) = self.models.get(usize::from(symbol)) else {
             return Price4::NONE;
         };
         let ticks = |price: Price4| price.units() / TICK;
         let own = engine.best(symbol, side).map(ticks);
         let other = engine.best(symbol, side.opposite()).map(ticks);
         // Levels behind, up to a few spreads; 35 of 100 join the best.
-        let tail = 1 + scale(bits >> 24 & 0xffff_ffff, spread << (bits | 1 << 3).trailing_zeros());
+        let tail = 1 + scale(bits >> 24 & 0xffff_ffff, reach << (bits | 1 << 3).trailing_zeros());
         let behind = if bits >> 8 & 0xff < 90 { 0 } else { tail };
         let tick = match (own, other) {
             (Some(own), Some(other)) => {
@@ -421,22 +530,6 @@ const fn coin(bits: u64) -> Side {
 #[inline]
 const fn size(bits: u64) -> u32 {
     SIZES[(bits & 31) as usize]
-}
-
-/// The shortest gap inside a cluster is 2 to the power of this, or of half the longest one's.
-const SHORTEST: u32 = 12;
-
-/// A gap in ns whose logarithm is even from the shortest to 2^`powers` (linear between the powers).
-fn gap_inside(bits: u64, powers: u32) -> u64 {
-    let lowest = SHORTEST.min(powers / 2);
-    let power = lowest + scale(bits & 0xffff_ffff, powers - lowest);
-    (1 << power) + (bits >> 24 & ((1 << power) - 1))
-}
-
-/// The mean of [`gap_inside`]: that of each power of two p is 1.5 · 2^p.
-fn mean_of_gaps(powers: u32) -> u64 {
-    let lowest = SHORTEST.min(powers / 2);
-    ((1 << powers) - (1 << lowest)) * 3 / 2 / u64::from(powers - lowest)
 }
 
 #[cfg(test)]

@@ -89,6 +89,23 @@ impl Engine {
         self.books.count(symbol, side, Kind::Shown)
     }
 
+    /// How many more orders can rest, in all books together.
+    #[inline]
+    pub fn vacant(&self) -> u32 {
+        self.books.vacant()
+    }
+
+    /// How many orders without displayed shares stand on a side. The symbol must exist.
+    #[inline]
+    pub fn hidden_orders(&self, symbol: u16, side: Side) -> u32 {
+        self.books.count(symbol, side, Kind::Hidden)
+    }
+
+    /// The hidden order that trades last on a side. Walks past all others.
+    pub fn last_hidden(&self, symbol: u16, side: Side) -> Option<RestingOrder> {
+        self.ladder(symbol, side, Kind::Hidden).last()
+    }
+
     /// Displayed orders of a side by priority, the best first.
     pub fn queue(&self, symbol: u16, side: Side) -> impl Iterator<Item = RestingOrder> {
         self.ladder(symbol, side, Kind::Shown)

@@ -118,7 +118,7 @@ impl Default for SymbolRules {
 pub struct EngineConfig {
     /// Its symbols, 1 to 65,535.
     pub symbols: Vec<SymbolRules>,
-    /// Most orders that rest at once, 1 to 16,777,216. About 100 bytes each.
+    /// Most orders that rest at once, 1 to 16,777,216. About 110 bytes each.
     pub orders_max: usize,
 }
 

@@ -1,17 +1,17 @@
 //! [`SyntheticFeed`]: the session from its first message to its last.
 
-use super::{
-    SyntheticConfig, SyntheticError,
-    arrival::Process,
-    exchange::Exchange,
-    flow::Flow,
-    market::Market,
-    prng::Prng,
-    zipf::{Alias, weight},
+use super::{SyntheticConfig, SyntheticError, outbox::Outbox, symbol_of};
+use crate::exchange::{
+    Command, CrossKind, Engine, EngineConfig, ItchWriter, Mix, Participants, ParticipantsConfig, Phase,
+    Price4, SymbolRules, TRADED_SHARES_MAX, prng::Prng, zipf::weight,
 };
-use crate::feed::{FeedMessage, MarketFeed, Peek};
+use crate::feed::{FeedError, FeedMessage, MarketFeed, Peek};
 use crate::itch50::SystemEventCode;
-use spinward_engine::words::Nanos;
+use spinward_engine::words::{Nanos, Side};
+
+/// Most messages of one moment. A trade takes at least one share and gives a message, and one more if an iceberg shows its next part; in a cross the
+/// displayed orders of one side trade against no more shares than come without a limit.
+const LETTERS_MAX: usize = TRADED_SHARES_MAX as usize * 2 + 16;
 
 /// Where the session is. Numbers count symbols in the order of their locate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,12 +19,14 @@ enum Stage {
     StartOfMessages,
     Directory(usize),
     DeclineLevels,
-    Trading(usize),
+    /// A call: orders gather.
+    Calling(usize),
     ShortSale(usize),
     Positions(usize),
     StartOfSystemHours,
-    /// The books fill: symbol, and how often it was asked.
-    Filling(usize, u32),
+    /// The books fill.
+    Filling(usize),
+    Crossing(usize),
     StartOfMarketHours,
     Continuous,
     EndOfMarketHours,
@@ -55,12 +57,11 @@ impl Stage {
 /// # Ok::<(), spinward_gateways::synthetic::SyntheticError>(())
 /// ```
 pub struct SyntheticFeed {
-    prng: Prng,
-    arrivals: Process,
-    flow: Flow,
-    exchange: Exchange,
-    /// Rank of each symbol in the order of locates.
-    ranks: Box<[u32]>,
+    participants: Participants,
+    engine: Engine,
+    outbox: Outbox,
+    /// Symbols in the order of their locates. A symbol's index is its rank.
+    symbols: Box<[u16]>,
     stage: Stage,
     has_directory: bool,
     /// Now, nanoseconds since midnight.
@@ -75,10 +76,12 @@ pub struct SyntheticFeed {
     receive_base: i64,
     /// The message that [`SyntheticFeed::next_message`] gave is to be left behind.
     given: bool,
+    /// What is said if a command ever has more messages than there is room for.
+    overflow: FeedError,
 }
 
 impl SyntheticFeed {
-    /// Takes all memory: about 32 bytes a live order and 1.2 KB a symbol.
+    /// Takes all memory: about 140 bytes a live order and 9 KB a symbol.
     ///
     /// # Errors
     /// A value of the configuration is out of its range.
@@ -86,26 +89,51 @@ impl SyntheticFeed {
         config.check()?;
         let mut prng = Prng::new(config.seed);
         let weights: Vec<f64> = (0..config.symbols).map(|rank| weight(rank, config.zipf_quarters)).collect();
-        let prices: Vec<u32> = weights.iter().map(|_| first_price(&mut prng)).collect();
-        let orders = book_sizes(&weights, config.live_orders);
-        let ranks = shuffled(config.symbols, &mut prng);
+        let prices: Vec<Price4> = weights.iter().map(|_| first_price(&mut prng)).collect();
+        let books = book_sizes(&weights, config.live_orders);
+        let symbols = shuffled(config.symbols, &mut prng);
         let mut locates = vec![0u16; config.symbols];
-        for (index, &rank) in ranks.iter().enumerate() {
+        for (index, &symbol) in symbols.iter().enumerate() {
             // At most 65,000 symbols: locates from 1 fit 16 bits.
-            locates[rank as usize] = index as u16 + 1;
+            if let Some(locate) = locates.get_mut(usize::from(symbol)) {
+                *locate = index as u16 + 1;
+            }
         }
-        // Books breathe: a quarter more than they should hold.
-        let room = orders.iter().map(|&count| count as usize).sum::<usize>();
-        let market = Market::new(&prices, room + room / 4 + 1_024);
-        let flow = Flow::new(Alias::new(&weights), &prices, &orders, &mut prng);
+        let rules = |&reference: &Price4| SymbolRules { reference, ..SymbolRules::default() };
+        // Books breathe: a quarter more than they should hold; and eight hidden orders each.
+        let room = books.iter().map(|&count| count as usize).sum::<usize>();
+        let orders_max = room + room / 4 + config.symbols * 8 + 1_024;
+        let mut engine =
+            Engine::new(&EngineConfig { symbols: prices.iter().map(rules).collect(), orders_max })?;
+        let names = locates.iter().enumerate().map(|(rank, &locate)| (locate, symbol_of(rank)));
+        let mut outbox = Outbox::new(ItchWriter::new(names), LETTERS_MAX);
+        if !config.directory {
+            // Nobody is told that trading has begun: there is nothing but orders.
+            for &symbol in &symbols {
+                outbox.begin(0);
+                engine.execute(&Command::Phase { symbol, phase: Phase::Continuous }, &mut outbox);
+            }
+            outbox.begin(0);
+        }
+        let participants = Participants::new(&ParticipantsConfig {
+            // Flow and market are drawn apart.
+            seed: prng.bits(),
+            zipf_quarters: config.zipf_quarters,
+            books,
+            rate: config.rate,
+            arrivals: config.arrivals,
+            burst: config.burst_messages,
+            mix: Mix::MARKET,
+            spread: config.spread,
+            ..ParticipantsConfig::new(prices)
+        })?;
         let now = config.start.since(config.midnight).get().unsigned_abs();
         let end = config.duration.map_or(u64::MAX, |span| now + span.get().unsigned_abs());
         Ok(Self {
-            prng,
-            arrivals: Process::new(&config.arrivals, config.rate),
-            flow,
-            exchange: Exchange::new(market, &locates),
-            ranks,
+            participants,
+            engine,
+            outbox,
+            symbols,
             stage: Stage::StartOfMessages,
             has_directory: config.directory,
             now,
@@ -115,6 +143,9 @@ impl SyntheticFeed {
             opening_gap: 250_000_000 / u64::from(config.rate),
             receive_base: config.midnight.get() + config.wire_latency.get(),
             given: false,
+            overflow: FeedError {
+                what: format!("a command gave more than {LETTERS_MAX} messages: the synthetic market ends"),
+            },
         })
     }
 
@@ -138,7 +169,7 @@ impl SyntheticFeed {
 
     #[inline]
     fn message(&self) -> Option<FeedMessage<'_>> {
-        let bytes = self.exchange.letter()?;
+        let bytes = self.outbox.letter()?;
         // Times since midnight are below 2^48.
         Some(FeedMessage { receive_time: Nanos::new(self.receive_base + self.now as i64), bytes })
     }
@@ -146,8 +177,8 @@ impl SyntheticFeed {
     /// Leaves the message behind that is next.
     #[inline]
     fn pass(&mut self) {
-        if self.exchange.letter().is_some() {
-            self.exchange.take_letter();
+        if self.outbox.letter().is_some() {
+            self.outbox.take_letter();
             self.messages += 1;
         }
     }
@@ -156,23 +187,23 @@ impl SyntheticFeed {
     #[inline]
     fn prepare(&mut self) -> bool {
         if self.messages >= self.messages_max && self.stage.is_before_the_end() {
-            self.exchange.begin(self.now);
+            self.outbox.begin(self.now);
             self.stage = Stage::EndOfMarketHours;
         }
-        while self.exchange.letter().is_none() {
+        while self.outbox.letter().is_none() {
             if self.stage == Stage::Over {
                 return false;
             }
             self.step();
         }
-        true
+        !self.outbox.has_lost()
     }
 
-    /// One arrival: one action, which gives one message as a rule, several or none at times.
+    /// One command, which gives one message as a rule, several or none at times.
     fn step(&mut self) {
         if self.stage == Stage::Continuous {
-            let arrival = self.arrivals.next(&mut self.prng);
-            let now = self.now.saturating_add(arrival.gap);
+            let gap = self.participants.wait().get().unsigned_abs();
+            let now = self.now.saturating_add(gap);
             if now >= self.end {
                 // Quiet until the end.
                 self.now = self.end;
@@ -180,9 +211,9 @@ impl SyntheticFeed {
                 return;
             }
             self.now = now;
-            self.exchange.begin(now);
-            let action = self.flow.next(self.exchange.market(), arrival.first_of_burst, &mut self.prng);
-            self.exchange.execute(action);
+            self.outbox.begin(now);
+            let command = self.participants.next(&self.engine);
+            self.engine.execute(&command, &mut self.outbox);
             return;
         }
         if !matches!(self.stage, Stage::StartOfMessages | Stage::EndOfMarketHours) {
@@ -191,69 +222,99 @@ impl SyntheticFeed {
         if self.stage.is_before_the_end() && self.now >= self.end {
             self.stage = Stage::EndOfMarketHours;
         }
-        self.exchange.begin(self.now);
+        self.outbox.begin(self.now);
         self.stage = self.announce();
     }
 
-    /// One message of the opening or the closing; gives the stage after it.
+    fn execute(&mut self, command: &Command) {
+        self.engine.execute(command, &mut self.outbox);
+    }
+
+    fn system_event(&mut self, code: SystemEventCode) {
+        let (writer, letters) = self.outbox.parts();
+        writer.system_event(code, letters);
+    }
+
+    /// The next thing of the opening or the closing; gives the stage after it.
     fn announce(&mut self) -> Stage {
-        let count = self.ranks.len();
-        let rank = |index: usize| self.ranks.get(index).map_or(0, |&rank| rank as usize);
+        let symbol = |index: usize| self.symbols.get(index).copied().unwrap_or_default();
+        let each = |index: usize, stage: fn(usize) -> Stage, after: Stage| {
+            if index + 1 < self.symbols.len() { stage(index + 1) } else { after }
+        };
         match self.stage {
             Stage::StartOfMessages => {
-                self.exchange.system_event(SystemEventCode::StartOfMessages);
+                self.system_event(SystemEventCode::StartOfMessages);
                 if self.has_directory { Stage::Directory(0) } else { Stage::StartOfSystemHours }
             }
             Stage::Directory(index) => {
-                self.exchange.directory(rank(index));
-                if index + 1 < count { Stage::Directory(index + 1) } else { Stage::DeclineLevels }
+                let (symbol, next) = (symbol(index), each(index, Stage::Directory, Stage::DeclineLevels));
+                let (writer, letters) = self.outbox.parts();
+                writer.directory(symbol, letters);
+                next
             }
             Stage::DeclineLevels => {
-                self.exchange.decline_levels();
-                Stage::Trading(0)
+                let (writer, letters) = self.outbox.parts();
+                writer.decline_levels(letters);
+                Stage::Calling(0)
             }
-            Stage::Trading(index) => {
-                self.exchange.trading(rank(index));
-                if index + 1 < count { Stage::Trading(index + 1) } else { Stage::ShortSale(0) }
+            Stage::Calling(index) => {
+                let (symbol, next) = (symbol(index), each(index, Stage::Calling, Stage::ShortSale(0)));
+                self.execute(&Command::Phase { symbol, phase: Phase::PreOpen });
+                next
             }
             Stage::ShortSale(index) => {
-                self.exchange.execute(super::flow::Action::ShortSale { symbol: rank(index) });
-                if index + 1 < count { Stage::ShortSale(index + 1) } else { Stage::Positions(0) }
+                let (symbol, next) = (symbol(index), each(index, Stage::ShortSale, Stage::Positions(0)));
+                let (writer, letters) = self.outbox.parts();
+                writer.short_sale(symbol, letters);
+                next
             }
             Stage::Positions(index) => {
-                self.exchange.execute(super::flow::Action::Position { symbol: rank(index) });
-                if index + 1 < count { Stage::Positions(index + 1) } else { Stage::StartOfSystemHours }
+                let (symbol, next) =
+                    (symbol(index), each(index, Stage::Positions, Stage::StartOfSystemHours));
+                let (writer, letters) = self.outbox.parts();
+                writer.position(symbol, letters);
+                next
             }
             Stage::StartOfSystemHours => {
-                self.exchange.system_event(SystemEventCode::StartOfSystemHours);
-                Stage::Filling(0, 0)
+                self.system_event(SystemEventCode::StartOfSystemHours);
+                Stage::Filling(0)
             }
-            Stage::Filling(index, asked) => {
-                let symbol = rank(index);
-                let action = self.flow.add(self.exchange.market(), symbol, &mut self.prng);
-                self.exchange.execute(action);
-                if asked + 1 < self.flow.orders(symbol) {
-                    Stage::Filling(index, asked + 1)
-                } else if index + 1 < count {
-                    Stage::Filling(index + 1, 0)
-                } else {
-                    Stage::StartOfMarketHours
+            Stage::Filling(index) => {
+                let after = if self.has_directory { Stage::Crossing(0) } else { Stage::StartOfMarketHours };
+                let (symbol, next) = (symbol(index), each(index, Stage::Filling, after));
+                match self.participants.fill(&self.engine, symbol) {
+                    Some(command) => {
+                        self.execute(&command);
+                        self.stage
+                    }
+                    None => next,
                 }
             }
+            Stage::Crossing(index) => {
+                let (symbol, next) = (symbol(index), each(index, Stage::Crossing, Stage::StartOfMarketHours));
+                for side in [Side::Buy, Side::Sell] {
+                    let command = self.participants.open(symbol, side);
+                    self.execute(&command);
+                }
+                let kind = CrossKind::Opening;
+                self.execute(&Command::Imbalance { symbol, kind });
+                self.execute(&Command::Cross { symbol, kind });
+                next
+            }
             Stage::StartOfMarketHours => {
-                self.exchange.system_event(SystemEventCode::StartOfMarketHours);
+                self.system_event(SystemEventCode::StartOfMarketHours);
                 Stage::Continuous
             }
             Stage::EndOfMarketHours => {
-                self.exchange.system_event(SystemEventCode::EndOfMarketHours);
+                self.system_event(SystemEventCode::EndOfMarketHours);
                 Stage::EndOfSystemHours
             }
             Stage::EndOfSystemHours => {
-                self.exchange.system_event(SystemEventCode::EndOfSystemHours);
+                self.system_event(SystemEventCode::EndOfSystemHours);
                 Stage::EndOfMessages
             }
             Stage::EndOfMessages => {
-                self.exchange.system_event(SystemEventCode::EndOfMessages);
+                self.system_event(SystemEventCode::EndOfMessages);
                 Stage::Over
             }
             Stage::Continuous | Stage::Over => self.stage,
@@ -272,7 +333,7 @@ impl MarketFeed for SyntheticFeed {
         {
             return Peek::Message(message);
         }
-        Peek::End
+        if self.outbox.has_lost() { Peek::Failed(&self.overflow) } else { Peek::End }
     }
 
     #[inline]
@@ -282,10 +343,10 @@ impl MarketFeed for SyntheticFeed {
     }
 }
 
-/// A first price in ticks: $5 to $640, each doubling as likely as another.
-fn first_price(prng: &mut Prng) -> u32 {
+/// A first price: $5 to $640, each doubling as likely as another.
+fn first_price(prng: &mut Prng) -> Price4 {
     let octave = 500 << prng.below(7);
-    octave + prng.below(octave)
+    Price4::new((octave + prng.below(octave)) * 100)
 }
 
 /// How many orders each book should hold, `total` in all: in proportion to the square root of the symbol's activity, and at least 12.
@@ -297,8 +358,8 @@ fn book_sizes(weights: &[f64], total: usize) -> Vec<u32> {
 }
 
 /// Every rank once, in random order (Fisher & Yates).
-fn shuffled(count: usize, prng: &mut Prng) -> Box<[u32]> {
-    let mut ranks: Box<[u32]> = (0..count as u32).collect();
+fn shuffled(count: usize, prng: &mut Prng) -> Box<[u16]> {
+    let mut ranks: Box<[u16]> = (0..count as u16).collect();
     for end in (1..ranks.len()).rev() {
         ranks.swap(end, prng.below(end as u32 + 1) as usize);
     }

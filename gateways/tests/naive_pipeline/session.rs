@@ -218,17 +218,15 @@ impl Session {
     fn feed(&self) -> Box<dyn MarketFeed> {
         match self.protocol {
             Protocol::Itch { even, directory } => {
-                let bursts = Arrivals::Bursts {
-                    quiet: Nanos::from_millis(20),
-                    active: Nanos::from_millis(10),
-                    burst_messages: 40,
-                };
+                let bursts =
+                    Arrivals::Bursts { quiet: Nanos::from_millis(20), active: Nanos::from_millis(10) };
                 let config = SyntheticConfig {
                     seed: self.seed,
                     symbols: self.symbols,
                     live_orders: self.symbols * 120,
                     rate: self.rate,
                     arrivals: if even { Arrivals::Even } else { bursts },
+                    burst_messages: 40,
                     duration: None,
                     messages_max: Some(self.messages),
                     directory,

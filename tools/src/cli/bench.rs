@@ -37,6 +37,8 @@ pub(crate) enum BenchCommand {
     Codecs(MeasureArgs),
     /// One event through risk, beside the naive risk.
     Risk(MeasureArgs),
+    /// One command into the exchange's matching engine, beside the naive engine.
+    Exchange(MeasureArgs),
     /// Tick to order with stamps at the ends, at every stage and with orders stored, beside stamps off: what measuring costs.
     Stamps(MeasureArgs),
     /// A stall put into the books on purpose, under an open and a closed loop: what a closed loop hides.
@@ -143,6 +145,7 @@ pub(crate) fn run(command: &BenchCommand) -> Outcome {
         BenchCommand::Book(args) => one(Suite::Book, args),
         BenchCommand::Codecs(args) => one(Suite::Codecs, args),
         BenchCommand::Risk(args) => one(Suite::Risk, args),
+        BenchCommand::Exchange(args) => one(Suite::Exchange, args),
         BenchCommand::Stamps(args) => one(Suite::Stamps, args),
         BenchCommand::Stall(args) => one(Suite::Stall, args),
         BenchCommand::All(args) => {

@@ -1,7 +1,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks for the outputs it is about")]
 
 use super::*;
-use crate::exchange::{EngineConfig, Output, Phase, SymbolRules};
+use crate::exchange::{EngineConfig, Output, Phase, Reject, SymbolRules};
 use std::collections::HashMap;
 
 /// An exchange with its participants, in continuous trading, its books filled.
@@ -13,17 +13,23 @@ struct Market {
 }
 
 impl Market {
+    /// With room for all orders.
     fn new(config: &ParticipantsConfig) -> Self {
+        let sizes = config.prices.iter().enumerate();
+        let sizes = sizes.map(|(index, _)| config.books.get(index).copied().unwrap_or(config.orders));
+        Self::of(config, sizes.map(|orders| orders as usize * 4).sum::<usize>() + 1_000)
+    }
+
+    fn of(config: &ParticipantsConfig, orders_max: usize) -> Self {
         let rules = |&reference: &Price4| SymbolRules { reference, ..SymbolRules::default() };
         let symbols: Vec<SymbolRules> = config.prices.iter().map(rules).collect();
         let count = symbols.len() as u16;
-        let orders_max = symbols.len() * config.orders as usize * 4 + 1_000;
         let mut engine = Engine::new(&EngineConfig { symbols, orders_max }).unwrap();
         let mut participants = Participants::new(config).unwrap();
         let mut out = Vec::new();
         for symbol in 0..count {
             engine.execute(&Command::Phase { symbol, phase: Phase::Continuous }, &mut out);
-            while let Some(command) = participants.fill(&engine, symbol) {
+            while let Some(command) = participants.fill(&engine, symbol).filter(|_| engine.vacant() > 0) {
                 engine.execute(&command, &mut out);
             }
         }
@@ -77,15 +83,48 @@ fn no_command_is_refused_and_the_books_keep_their_size() {
 }
 
 #[test]
-fn the_long_run_rate_is_the_configured_one_from_a_hundred_to_a_million() {
-    for rate in [100, 10_000, 1_000_000] {
-        let mut participants =
-            Participants::new(&ParticipantsConfig { rate, ..ParticipantsConfig::new(vec![dollars(223)]) })
-                .unwrap();
-        let nanos: i64 = (0..3_000_000).map(|_| participants.wait().get()).sum();
-        let got = 3e6 * 1e9 / nanos as f64;
-        assert!((got / f64::from(rate) - 1.0).abs() < 0.05, "{got} for {rate}");
+fn each_book_keeps_the_size_that_was_given_for_it_and_few_hidden_orders() {
+    let books = vec![2_000, 300, 12];
+    let prices = vec![dollars(30), dollars(9), dollars(400)];
+    let config = ParticipantsConfig { seed: 3, books, zipf_quarters: 0, ..ParticipantsConfig::new(prices) };
+    let mut market = Market::new(&config);
+    for _ in 0..300_000 {
+        market.step();
+        assert!(!market.out.iter().any(|output| matches!(output, Output::Rejected { .. })));
+        for symbol in 0..3 {
+            for side in [Side::Buy, Side::Sell] {
+                assert!(market.engine.hidden_orders(symbol, side) <= HIDDEN_KEPT);
+            }
+        }
     }
+    for (symbol, range) in [(0, 1_500..2_500), (1, 225..375), (2, 6..24)] {
+        let [bids, asks] = counts(&market.engine, symbol);
+        assert!(range.contains(&(bids + asks)), "{symbol}: {bids} {asks}");
+    }
+}
+
+/// What an exchange that is too small for its books does: it refuses, and the flow lets go of orders until there is room.
+#[test]
+fn a_full_engine_keeps_trading() {
+    let config = ParticipantsConfig { seed: 3, ..ParticipantsConfig::new(vec![dollars(30)]) };
+    let mut market = Market::of(&config, 100);
+    let (mut refused, mut trades, mut added) = (0, 0, 0);
+    for _ in 0..100_000 {
+        market.step();
+        for output in &market.out {
+            match output {
+                Output::Rejected { reason, .. } => {
+                    assert_eq!(*reason, Reject::BookFull);
+                    refused += 1;
+                }
+                Output::Traded { .. } => trades += 1,
+                Output::Rested { .. } => added += 1,
+                _ => {}
+            }
+        }
+    }
+    assert!(refused > 0 && refused < 10_000, "{refused}");
+    assert!(trades > 10_000 && added > 30_000, "{trades} {added}");
 }
 
 #[test]
@@ -97,7 +136,11 @@ fn a_value_out_of_range_is_refused_with_the_range() {
     let odd = ParticipantsConfig::new(vec![dollars(1), Price4::new(150)]);
     assert_eq!(refused(odd), Some(ParticipantsError::Price(1)));
     assert_eq!(refused(ParticipantsConfig { rate: 0, ..ok.clone() }), Some(ParticipantsError::Range));
-    assert_eq!(refused(ParticipantsConfig { orders: 11, ..ok }), Some(ParticipantsError::Range));
+    assert_eq!(refused(ParticipantsConfig { orders: 11, ..ok.clone() }), Some(ParticipantsError::Range));
+    let books = vec![12, 12];
+    assert_eq!(refused(ParticipantsConfig { books, ..ok.clone() }), Some(ParticipantsError::Range));
+    let arrivals = Arrivals::Bursts { quiet: Nanos::ZERO, active: Nanos::from_secs(1) };
+    assert_eq!(refused(ParticipantsConfig { arrivals, ..ok }), Some(ParticipantsError::Range));
 }
 
 /// A value of a sorted list.

@@ -59,7 +59,7 @@ impl Alias {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::synthetic::prng::Prng;
+    use crate::exchange::prng::Prng;
 
     #[test]
     fn symbols_are_drawn_as_often_as_they_weigh() {
