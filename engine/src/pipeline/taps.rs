@@ -183,6 +183,8 @@ impl<S: FrameSink> Agent for JournalAgent<S> {
                     // The frames still have to flow, or the ring would stand still: they are let go unread, and as `journaled` stays
                     // where it is, no order leaves.
                     SinkAnswer::Failed => {
+                        // What was kept before counts.
+                        self.tell();
                         self.has_failed = true;
                         self.progress.fail();
                     }
