@@ -2,6 +2,7 @@
 
 mod book;
 mod codecs;
+mod durability;
 mod journal;
 pub(crate) mod ring;
 mod risk;
