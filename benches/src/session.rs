@@ -3,8 +3,8 @@
 use crate::error::LabError;
 use spinward_engine::words::{Clock, Nanos};
 use spinward_recorder::{
-    ExitDriver, Identity, JournalConfig, JournalSink, JournalWriter, OrderTap, OrderWriter, Preparer,
-    SessionTap, StampTime, latency_exchange,
+    Durability, ExitDriver, Identity, JournalConfig, JournalSink, JournalWriter, OrderTap, OrderWriter,
+    Preparer, SessionTap, StampTime, latency_exchange,
 };
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,9 +35,18 @@ impl Journal {
     /// # Errors
     /// The folder cannot be written.
     pub fn writer(&self) -> Result<JournalWriter, LabError> {
+        self.writer_at(Durability::Process)
+    }
+
+    /// The writer of a journal with this durability.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn writer_at(&self, durability: Durability) -> Result<JournalWriter, LabError> {
         let config = JournalConfig {
             segment_bytes: self.segment_bytes,
             segments_ahead: 1,
+            durability,
             ..JournalConfig::default()
         };
         JournalWriter::create(&self.folder, &config, &self.preparer).map_err(LabError::failed)

@@ -2,6 +2,7 @@
 
 mod book;
 mod codecs;
+mod durability;
 mod exchange;
 mod journal;
 pub(crate) mod ring;

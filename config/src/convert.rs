@@ -19,7 +19,7 @@ use spinward_gateways::itch50::Itch50Config;
 use spinward_gateways::paper::{Latency, PaperConfig};
 use spinward_gateways::simulation::SimulationConfig;
 use spinward_gateways::synthetic::{Arrivals, SyntheticConfig};
-use spinward_recorder::JournalConfig;
+use spinward_recorder::{Durability, JournalConfig};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -215,18 +215,25 @@ impl Settings {
         }
     }
 
-    /// The streams of the orders' stamps: as the journal, in segments of at most 8 MiB.
+    /// The streams of the orders' stamps: as the journal, in segments of at most 8 MiB, and nobody waits for them.
     pub fn order_streams(&self) -> JournalConfig {
         let journal = self.journal();
-        JournalConfig { segment_bytes: journal.segment_bytes.min(8 << 20), ..journal }
+        let segment_bytes = journal.segment_bytes.min(8 << 20);
+        JournalConfig { segment_bytes, durability: Durability::Process, ..journal }
     }
 
-    /// The journal and the audit stream.
+    /// The audit stream.
+    pub fn audit(&self) -> JournalConfig {
+        JournalConfig { durability: self.journal.audit_durability, ..self.journal() }
+    }
+
+    /// The journal.
     pub fn journal(&self) -> JournalConfig {
         let journal = &self.journal;
         JournalConfig {
             segment_bytes: journal.segment_bytes.0,
             segments_ahead: journal.segments_ahead,
+            durability: journal.durability,
             flush_interval: journal.flush_interval,
             prefault_bytes: journal.prefault_bytes.0,
         }

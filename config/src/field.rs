@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 use spinward_engine::pipeline::{IdleStrategy, Role, StampMode};
 use spinward_engine::words::{Decimal, DecimalError, Money, NANOS_PER_UNIT, Nanos, Price, parse_decimal};
+use spinward_recorder::Durability;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -230,6 +231,17 @@ impl Field for Duration {
     }
     fn write(&self) -> Value {
         Value::String(duration_text(*self))
+    }
+}
+
+impl Field for Durability {
+    fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
+        let mend = "write \"process\", \"flush=20ms\" (more than 0, at most 3600s) or \"sync\"";
+        let text = text("a durability", value, mend)?;
+        Durability::parse(text).map_err(|_| Wrong::new(format!("{text:?} is not a durability"), mend))
+    }
+    fn write(&self) -> Value {
+        Value::String(self.to_string())
     }
 }
 

@@ -387,6 +387,104 @@ fn a_slow_journal_loses_nothing_and_no_order_leaves_before_its_frame_is_kept() {
     }
 }
 
+/// Keeps every frame at once; that it is safe comes later, a frame at each time of asking.
+struct SafeLater {
+    safe: Arc<AtomicU64>,
+}
+
+impl FrameSink for SafeLater {
+    fn frame(&mut self, _: &Frame) -> SinkAnswer {
+        SinkAnswer::Kept
+    }
+
+    fn safe(&self, last: u64) -> u64 {
+        let safe = last.min(self.safe.load(Ordering::SeqCst) + 1);
+        self.safe.store(safe, Ordering::SeqCst);
+        safe
+    }
+}
+
+/// As [`SafeLater`], for decisions.
+struct RecordedLater {
+    last: u64,
+    safe: Arc<AtomicU64>,
+}
+
+impl SlotSink for RecordedLater {
+    fn slot(&mut self, slot: &SlotView<'_>) -> SinkAnswer {
+        self.last = slot.head().event.frame;
+        SinkAnswer::Kept
+    }
+
+    fn holds_orders(&self) -> bool {
+        true
+    }
+
+    fn safe(&mut self) -> u64 {
+        let safe = self.last.min(self.safe.load(Ordering::SeqCst) + 1);
+        self.safe.store(safe, Ordering::SeqCst);
+        safe
+    }
+}
+
+#[test]
+fn no_order_leaves_before_its_frame_or_its_own_record_is_safe_where_that_is_demanded() {
+    for topology in topologies(1) {
+        for holds_decisions in [false, true] {
+            let (mut driver, seen) = Repeat::new(vec![1], 1_000);
+            let safe = Arc::<AtomicU64>::default();
+            driver.journaled = Some(Arc::clone(&safe));
+            let stages = stages(vec![Box::new(Buyer)]);
+            let (config, host, clock) = (small(), host(), Clock::new());
+            let pipeline = if holds_decisions {
+                let tap = RecordedLater { last: 0, safe };
+                Pipeline::start(&config, &topology, &host, &clock, stages, driver, None, NoJournal, tap)
+            } else {
+                let journal = SafeLater { safe };
+                Pipeline::start(&config, &topology, &host, &clock, stages, driver, None, journal, NoTap)
+            };
+            pipeline.unwrap().join().unwrap();
+            assert_eq!(seen.orders.load(Ordering::SeqCst), 1_000, "{topology:?}");
+            assert_eq!(seen.early.load(Ordering::SeqCst), 0, "an order left before it was safe");
+        }
+    }
+}
+
+/// Loses what it has kept, after this frame.
+struct Losing {
+    at: u64,
+    last: u64,
+}
+
+impl FrameSink for Losing {
+    fn frame(&mut self, frame: &Frame) -> SinkAnswer {
+        self.last = frame.header.sequence;
+        SinkAnswer::Kept
+    }
+
+    fn has_failed(&self) -> bool {
+        self.last >= self.at
+    }
+}
+
+#[test]
+fn a_journal_whose_flush_fails_halts_the_session_at_once() {
+    for topology in topologies(1) {
+        let (driver, seen) = Repeat::new(vec![1], 1_000_000_000);
+        let (config, stages) = (small(), stages(vec![Box::new(Buyer)]));
+        let journal = Losing { at: 700, last: 0 };
+        let pipeline =
+            Pipeline::start(&config, &topology, &host(), &Clock::new(), stages, driver, None, journal, NoTap)
+                .unwrap();
+        let progress = Arc::clone(pipeline.progress());
+        let finished = pipeline.join().unwrap();
+        assert!(progress.has_failed());
+        assert!(progress.journaled() < 700 + 64, "{topology:?}: {}", progress.journaled());
+        assert!(seen.order_frame.load(Ordering::SeqCst) <= progress.journaled());
+        assert_eq!(finished.risk.state(), TradingState::Halted, "{topology:?}");
+    }
+}
+
 /// Fails once, at this frame; keeps everything before, and would keep everything after.
 struct Failing {
     at: u64,

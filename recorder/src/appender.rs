@@ -1,10 +1,13 @@
 //! [`Appender`]: the hot half of a stream. Copies a record into prefaulted memory with its CRC; no allocation, no lock, no system call.
 
+use crate::chain::ChainDigest;
 use crate::crc::crc32c_words;
 use crate::error::{AppendError, JournalError};
 use crate::format::{RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, StreamKind};
-use crate::preparer::{JournalConfig, Preparer, PreparerCounters, Stream, Worker, lock};
+use crate::preparer::{JournalConfig, Preparer};
 use crate::segment::Segment;
+use crate::storage::Storage;
+use crate::worker::{PreparerCounters, Stream, Worker, lock};
 use spinward_engine::counters::Counter;
 use spinward_engine::words::{Digest, Nanos};
 use std::path::Path;
@@ -68,6 +71,8 @@ pub struct Finished {
     pub records: u64,
     /// Segments written.
     pub segments: u64,
+    /// Digest of its last segment. Whoever keeps it can prove that nothing of the stream was altered ([`verify_stream`](crate::verify_stream)).
+    pub chain: ChainDigest,
 }
 
 /// The hot half of a stream.
@@ -98,7 +103,18 @@ impl Appender {
         preparer: &Preparer,
         identity: Identity,
     ) -> Result<Self, JournalError> {
-        let (worker, stream) = Worker::start(folder, config)?;
+        Self::create_on(preparer.storage(), kind, folder, config, preparer, identity)
+    }
+
+    pub(crate) fn create_on(
+        storage: Arc<dyn Storage>,
+        kind: StreamKind,
+        folder: &Path,
+        config: &JournalConfig,
+        preparer: &Preparer,
+        identity: Identity,
+    ) -> Result<Self, JournalError> {
+        let (worker, stream) = Worker::start(storage, folder, config)?;
         // Prepared a moment ago by `start`, or it would have failed.
         let Some(segment) = stream.ready.pop() else {
             return Err(JournalError::Empty { folder: folder.to_owned() });
@@ -118,7 +134,7 @@ impl Appender {
             first_sequence: 1,
             stream,
             counters,
-            worker: preparer.add(worker),
+            worker: preparer.add(worker)?,
         })
     }
 
@@ -190,6 +206,18 @@ impl Appender {
         self.sequence
     }
 
+    /// Number of the last record that is on the disk.
+    #[inline]
+    pub(crate) fn durable(&self) -> u64 {
+        self.stream.durable()
+    }
+
+    /// Whether a flush failed: what was appended may be lost.
+    #[inline]
+    pub(crate) fn is_broken(&self) -> bool {
+        self.stream.is_broken()
+    }
+
     pub(crate) fn counters(&self) -> Arc<AppendCounters> {
         Arc::clone(&self.counters)
     }
@@ -205,11 +233,12 @@ impl Appender {
     /// Ends the stream: all of it on the disk, sealed, the tail given back, prepared segments removed. Blocks.
     pub(crate) fn finish(self) -> Result<Finished, Arc<JournalError>> {
         self.close(true);
-        lock(&self.worker).finish()?;
+        let chain = lock(&self.worker).finish()?;
         Ok(Finished {
             last_sequence: self.sequence,
             records: self.counters.records.value(),
             segments: self.counters.segments.value(),
+            chain,
         })
     }
 }

@@ -2,11 +2,13 @@
 //! that a replay is compared with. Same segments and records as the journal, with kinds and numbers of its own.
 
 use crate::appender::{AppendCounters, Appender, Finished, Identity};
+use crate::cut::Cut;
 use crate::digests::{Checkpoint, DigestSnapshot};
 use crate::error::{AppendError, JournalError};
 use crate::format::{RECORD_BYTES_MAX, RECORD_HEADER_BYTES, RECORD_PAYLOAD_BYTES_MAX, StreamKind, tag};
-use crate::preparer::{JournalConfig, Preparer, PreparerCounters};
-use crate::reader::{Cut, RecordReader};
+use crate::preparer::{JournalConfig, Preparer};
+use crate::reader::RecordReader;
+use crate::worker::PreparerCounters;
 use bytemuck::{Pod, Zeroable};
 use spinward_engine::words::{Nanos, Report, Symbol, TradingState, Verdict};
 use std::path::Path;
@@ -224,6 +226,18 @@ impl AuditWriter {
     /// Number of the last record; 0 before the first.
     pub fn appended(&self) -> u64 {
         self.appender.sequence()
+    }
+
+    /// Number of the last record that is on the disk.
+    #[inline]
+    pub fn durable(&self) -> u64 {
+        self.appender.durable()
+    }
+
+    /// Whether a flush failed: what was appended may never come to the disk.
+    #[inline]
+    pub fn is_broken(&self) -> bool {
+        self.appender.is_broken()
     }
 
     /// What it counts.

@@ -68,6 +68,14 @@ pub enum JournalError {
         /// The folder.
         folder: PathBuf,
     },
+    /// Another writer, in this process or in another one, has the folder.
+    #[error("{} is in use{}: a stream has one writer; wait until it ends, or take another session", folder.display(), if holder.is_empty() { String::new() } else { format!(" by {holder}") })]
+    InUse {
+        /// The folder.
+        folder: PathBuf,
+        /// What the other one wrote about itself.
+        holder: String,
+    },
     /// The folder holds no segment.
     #[error("{} holds no segments (files named 00000000.seg and so on)", folder.display())]
     Empty {

@@ -6,10 +6,10 @@ use crate::format::{
     StreamKind, check_record, record_at,
 };
 use crate::journal::FrameRef;
-use crate::reader::read_up_to;
 use crate::segment::file_name;
+use crate::stored::{self, is_compressed, read_up_to};
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom};
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// Bytes read at once.
@@ -45,9 +45,30 @@ pub struct JournalFollower {
 #[derive(Debug)]
 struct Open {
     path: PathBuf,
-    file: File,
+    file: Source,
     header: SegmentHeader,
     seed: u32,
+}
+
+/// Where a segment's bytes come from.
+#[derive(Debug)]
+enum Source {
+    File(File),
+    /// It lay compressed, so it is whole.
+    Memory(Cursor<Vec<u8>>),
+}
+
+impl Source {
+    fn read_from(&mut self, at: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        fn read(source: &mut (impl Read + Seek), at: u64, buffer: &mut [u8]) -> io::Result<usize> {
+            source.seek(SeekFrom::Start(at))?;
+            read_up_to(source, buffer)
+        }
+        match self {
+            Self::File(file) => read(file, at, buffer),
+            Self::Memory(bytes) => read(bytes, at, buffer),
+        }
+    }
 }
 
 impl JournalFollower {
@@ -125,8 +146,7 @@ impl JournalFollower {
         self.window_at = self.at;
         let count = open
             .file
-            .seek(SeekFrom::Start(self.at as u64))
-            .and_then(|_| read_up_to(&mut open.file, &mut self.window))
+            .read_from(self.at as u64, &mut self.window)
             .map_err(|error| JournalError::io("read", &open.path, error))?;
         self.window.truncate(count);
         Ok(())
@@ -138,13 +158,10 @@ impl JournalFollower {
         let Some(open) = &mut self.open else { return Ok(false) };
         let number = open.header.number;
         let mut page = vec![0u8; SEGMENT_HEADER_BYTES];
-        let count = open
-            .file
-            .seek(SeekFrom::Start(0))
-            .and_then(|_| read_up_to(&mut open.file, &mut page))
-            .map_err(|error| JournalError::io("read", &open.path, error))?;
+        let count =
+            open.file.read_from(0, &mut page).map_err(|error| JournalError::io("read", &open.path, error))?;
         if count == page.len()
-            && let Ok(Some(seal)) = Seal::check(&page, open.seed)
+            && let Ok(Some(seal)) = Seal::check(&page, open.seed, open.header.version)
             && seal.is_last
             && seal.end == self.at as u64
         {
@@ -165,15 +182,23 @@ impl JournalFollower {
 
     /// The segment, if it is in use.
     fn open_segment(&self, number: u64) -> Result<Option<Open>, JournalError> {
-        let path = self.folder.join(file_name(number));
-        let mut file = match File::open(&path) {
+        let mut path = self.folder.join(file_name(number));
+        let file = match stored::open(&mut path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(JournalError::io("open", &path, error)),
+            Err(JournalError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        let mut file = if is_compressed(&path) {
+            let mut bytes = Vec::new();
+            stored::read(&mut path, &mut bytes, self.last_sequence)?;
+            Source::Memory(Cursor::new(bytes))
+        } else {
+            Source::File(file)
         };
         let mut page = vec![0u8; SEGMENT_HEADER_BYTES];
-        let count =
-            read_up_to(&mut file, &mut page).map_err(|error| JournalError::io("read", &path, error))?;
+        let count = file.read_from(0, &mut page).map_err(|error| JournalError::io("read", &path, error))?;
         if count < page.len() {
             return Ok(None);
         }

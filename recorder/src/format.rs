@@ -2,10 +2,12 @@
 //!
 //! Everything is little-endian. A segment is a header page of 4096 bytes and records behind it, each a multiple of 8 bytes.
 
+use crate::chain::{ChainDigest, TimeRange};
 use crc32c::{crc32c, crc32c_append};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Version of the format that this code writes, and the newest it reads.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// Bytes of the header page; the first record lies behind it.
 pub const SEGMENT_HEADER_BYTES: usize = 4096;
@@ -35,16 +37,28 @@ pub(crate) const PAGE_BYTES: usize = 4096;
 /// Where the seal lies in the header page.
 pub(crate) const SEAL_OFFSET: usize = 128;
 pub(crate) const HEADER_WORDS: usize = 8;
-pub(crate) const SEAL_WORDS: usize = 6;
+/// Words of a seal: CRC, what version 1 had too, the range of times, the digest of the segment before, its own digest.
+pub(crate) const SEAL_WORDS: usize = 16;
+/// Words of version 1's.
+const SEAL_WORDS_1: usize = 6;
+/// Words of a seal that its own digest is over.
+pub(crate) const SEAL_COVERED_WORDS: usize = 11;
+/// Where the digest lies of the segment before, and where the segment's own.
+pub(crate) const SEAL_PREVIOUS_OFFSET: usize = SEAL_OFFSET + 64;
+pub(crate) const SEAL_DIGEST_OFFSET: usize = SEAL_OFFSET + 96;
 /// Upper half of a published header's or seal's CRC word.
 const PUBLISHED: u64 = 1 << 32;
 
 /// The kind of a stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum StreamKind {
+pub enum StreamKind {
+    /// Input frames.
     Journal,
+    /// Verdicts, reports, changes of the trading state, digests.
     Audit,
+    /// Stamps of decisions and answers.
     Orders,
+    /// Stamps of the ways out.
     Exits,
 }
 
@@ -79,6 +93,8 @@ impl StreamKind {
 /// First 64 bytes of a segment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct SegmentHeader {
+    /// Of the format: 1 or 2. What is written has [`FORMAT_VERSION`].
+    pub(crate) version: u32,
     pub(crate) segment_bytes: u64,
     pub(crate) number: u64,
     pub(crate) first_sequence: u64,
@@ -103,7 +119,7 @@ impl SegmentHeader {
     pub(crate) fn encode(&self, kind: StreamKind) -> ([u64; HEADER_WORDS], u32) {
         let mut words = [
             u64::from_le_bytes(kind.magic()),
-            u64::from(FORMAT_VERSION) | (SEGMENT_HEADER_BYTES as u64) << 32,
+            u64::from(self.version) | (SEGMENT_HEADER_BYTES as u64) << 32,
             self.segment_bytes,
             self.number,
             self.first_sequence,
@@ -141,6 +157,7 @@ impl SegmentHeader {
             return HeaderCheck::Corrupt("the header fails its CRC", 56);
         }
         let header = SegmentHeader {
+            version,
             segment_bytes: word(page, 16),
             number: word(page, 24),
             first_sequence: word(page, 32),
@@ -156,7 +173,7 @@ impl SegmentHeader {
         if let Some(at) = nonzero(page, 64, SEAL_OFFSET) {
             return HeaderCheck::Corrupt("a reserved byte is not zero", at);
         }
-        if let Some(at) = nonzero(page, SEAL_OFFSET + SEAL_WORDS * 8, SEGMENT_HEADER_BYTES) {
+        if let Some(at) = nonzero(page, SEAL_OFFSET + seal_words(version) * 8, SEGMENT_HEADER_BYTES) {
             return HeaderCheck::Corrupt("a reserved byte is not zero", at);
         }
         HeaderCheck::Published(header, crc)
@@ -166,6 +183,11 @@ impl SegmentHeader {
 /// Whether segments may have this size.
 pub(crate) fn is_segment_bytes(bytes: u64) -> bool {
     bytes.is_power_of_two() && (SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(&bytes)
+}
+
+/// Words of a seal of this version.
+fn seal_words(version: u32) -> usize {
+    if version == 1 { SEAL_WORDS_1 } else { SEAL_WORDS }
 }
 
 /// What a sealed segment holds: written once, after all of its records are on the disk.
@@ -178,14 +200,47 @@ pub(crate) struct Seal {
     pub(crate) records: u64,
     /// The stream was ended here by its writer.
     pub(crate) is_last: bool,
+    /// What version 1 did not have.
+    pub(crate) chained: Option<Chained>,
+}
+
+/// A segment's place in the chain.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Chained {
+    pub(crate) times: TimeRange,
+    /// Digest of the segment before; zeros in segment 0.
+    pub(crate) previous: ChainDigest,
+    /// Its own; zeros where it is not known yet.
+    pub(crate) digest: ChainDigest,
 }
 
 impl Seal {
+    /// Bytes of the file once it is sealed: whole pages, with room for the end marker if the segment has any.
+    pub(crate) fn file_bytes(&self, segment_bytes: u64) -> u64 {
+        self.end.saturating_add(8).next_multiple_of(PAGE_BYTES as u64).min(segment_bytes)
+    }
+
+    /// The words that the segment's digest is over, as they lie in memory; without a chain they end in zeros.
+    pub(crate) fn covered(&self) -> [u64; SEAL_COVERED_WORDS] {
+        let mut words = [0; SEAL_COVERED_WORDS];
+        let own =
+            [self.end, self.last_sequence, self.last_time as u64, self.records, u64::from(self.is_last)];
+        let (times, previous) = self.chained.map_or(([0; 2], [0; 4]), |chained| {
+            ([chained.times.least as u64, chained.times.greatest as u64], digest_words(&chained.previous))
+        });
+        for (to, from) in words.iter_mut().zip(own.into_iter().chain(times).chain(previous)) {
+            *to = from.to_le();
+        }
+        words
+    }
+
     /// The words to be stored at [`SEAL_OFFSET`]; the first one publishes.
     pub(crate) fn encode(&self, header_crc: u32) -> [u64; SEAL_WORDS] {
-        let mut words =
-            [0, self.end, self.last_sequence, self.last_time as u64, self.records, u64::from(self.is_last)]
-                .map(u64::to_le);
+        let mut words = [0; SEAL_WORDS];
+        let digest = self.chained.map_or([0; 4], |chained| digest_words(&chained.digest));
+        for (to, from) in words.iter_mut().skip(1).zip(self.covered().into_iter().chain(digest)) {
+            *to = from;
+        }
         let crc = crc32c_append(
             header_crc,
             bytemuck::cast_slice(words.split_first().map_or(&[], |(_, covered)| covered)),
@@ -194,13 +249,13 @@ impl Seal {
         words
     }
 
-    /// Reads it from the header page: `Ok(None)` if the segment is not sealed.
-    pub(crate) fn check(page: &[u8], header_crc: u32) -> Result<Option<Seal>, &'static str> {
+    /// Reads it from the header page of a segment of this version: `Ok(None)` if the segment is not sealed.
+    pub(crate) fn check(page: &[u8], header_crc: u32, version: u32) -> Result<Option<Seal>, &'static str> {
         let published = word(page, SEAL_OFFSET);
         if published == 0 {
             return Ok(None);
         }
-        let covered = page.get(SEAL_OFFSET + 8..SEAL_OFFSET + SEAL_WORDS * 8).unwrap_or(&[]);
+        let covered = page.get(SEAL_OFFSET + 8..SEAL_OFFSET + seal_words(version) * 8).unwrap_or(&[]);
         let flags = word(page, SEAL_OFFSET + 40);
         if published != PUBLISHED | u64::from(crc32c_append(header_crc, covered)) || flags > 1 {
             return Err("the seal fails its CRC");
@@ -211,8 +266,30 @@ impl Seal {
             last_time: word(page, SEAL_OFFSET + 24) as i64,
             records: word(page, SEAL_OFFSET + 32),
             is_last: flags & 1 != 0,
+            chained: (version > 1).then(|| Chained {
+                times: TimeRange {
+                    least: word(page, SEAL_OFFSET + 48) as i64,
+                    greatest: word(page, SEAL_OFFSET + 56) as i64,
+                },
+                previous: digest_at(page, SEAL_PREVIOUS_OFFSET),
+                digest: digest_at(page, SEAL_DIGEST_OFFSET),
+            }),
         }))
     }
+}
+
+fn digest_words(digest: &ChainDigest) -> [u64; 4] {
+    bytemuck::cast(*digest)
+}
+
+fn digest_at(page: &[u8], at: usize) -> ChainDigest {
+    page.get(at..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default()
+}
+
+/// Words and receive time of the published record that begins at a word of a segment's memory; 0 words where none was published.
+pub(crate) fn record_words(words: &[AtomicU64], first: usize) -> (usize, i64) {
+    let at = |index: usize| words.get(index).map_or(0, |word| word.load(Ordering::Acquire));
+    (at(first) as u32 as usize / 8, at(first + 2) as i64)
 }
 
 /// A record, its payload where it lies in the reader's buffer.

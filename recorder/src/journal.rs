@@ -1,10 +1,12 @@
 //! The journal: every frame that entered the engine, in order. [`JournalWriter`] on the tap, [`JournalReader`] for replay, [`verify`].
 
 use crate::appender::{AppendCounters, Appender, Finished, Identity};
+use crate::cut::Cut;
 use crate::error::{AppendError, JournalError};
 use crate::format::{RECORD_HEADER_BYTES, Record, StreamKind, tag};
-use crate::preparer::{JournalConfig, Preparer, PreparerCounters};
-use crate::reader::{Cut, RecordReader};
+use crate::preparer::{JournalConfig, Preparer};
+use crate::reader::{RecordReader, Seek};
+use crate::worker::PreparerCounters;
 use spinward_engine::words::{FRAME_PAYLOAD_BYTES, Frame, FrameHeader, FrameKind, Nanos, SourceId};
 use std::path::Path;
 use std::sync::Arc;
@@ -94,6 +96,18 @@ impl JournalWriter {
         self.appender.sequence()
     }
 
+    /// Number of the last frame that is on the disk; how soon it follows [`JournalWriter::appended`] is a matter of [`Durability`](crate::Durability).
+    #[inline]
+    pub fn durable(&self) -> u64 {
+        self.appender.durable()
+    }
+
+    /// Whether a flush failed: what was appended may never come to the disk. The reason is in [`JournalWriter::failure`].
+    #[inline]
+    pub fn is_broken(&self) -> bool {
+        self.appender.is_broken()
+    }
+
     /// What it counts.
     pub fn counters(&self) -> Arc<AppendCounters> {
         self.appender.counters()
@@ -137,6 +151,19 @@ pub struct FrameRef<'a> {
 }
 
 impl<'a> FrameRef<'a> {
+    /// A frame that was kept.
+    pub fn of(frame: &'a Frame) -> Self {
+        let header = &frame.header;
+        Self {
+            sequence: header.sequence,
+            receive_time: header.receive_time,
+            source: header.source,
+            kind_number: header.kind,
+            flags: header.flags,
+            payload: frame.payload.get(..usize::from(header.bytes)).unwrap_or(&frame.payload),
+        }
+    }
+
     pub(crate) fn new(record: Record<'a>) -> Self {
         Self {
             sequence: record.sequence,
@@ -193,6 +220,22 @@ impl JournalReader {
         Ok(Self { records: RecordReader::open(folder, StreamKind::Journal)? })
     }
 
+    /// Begins at this frame, or at most a segment before it; what lies before is neither read nor checked.
+    ///
+    /// # Errors
+    /// As [`JournalReader::open`].
+    pub fn open_at_frame(folder: &Path, frame: u64) -> Result<Self, JournalError> {
+        Ok(Self { records: RecordReader::open_from(folder, StreamKind::Journal, Seek::Sequence(frame))? })
+    }
+
+    /// Begins before the first frame with this receive time or a later one: at the first segment whose seal does not say that all of it is earlier.
+    ///
+    /// # Errors
+    /// As [`JournalReader::open`].
+    pub fn open_at_time(folder: &Path, time: Nanos) -> Result<Self, JournalError> {
+        Ok(Self { records: RecordReader::open_from(folder, StreamKind::Journal, Seek::Time(time.get()))? })
+    }
+
     /// The next frame; `None` at the end: then [`JournalReader::cut`] tells whether a torn tail was cut off.
     ///
     /// # Errors
@@ -224,55 +267,17 @@ impl JournalReader {
     }
 }
 
-/// What [`verify`] found: a journal that is whole, perhaps up to a cut.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Verification {
-    /// Frames; their numbers go from 1 to this.
-    pub frames: u64,
-    /// Receive time of the first frame.
-    pub first_time: Option<Nanos>,
-    /// Receive time of the last frame.
-    pub last_time: Option<Nanos>,
-    /// Payload bytes.
-    pub payload_bytes: u64,
-    /// Bytes of the records on disk, headers and padding included.
-    pub record_bytes: u64,
-    /// Segments that hold records or could.
-    pub segments: u64,
-    /// Segments that were prepared and never used.
-    pub segments_unused: u64,
-    /// Which session.
-    pub identity: Option<Identity>,
-    /// Whether the writer ended it.
-    pub is_ended_by_writer: bool,
-    /// What was cut off at the end.
-    pub cut: Option<Cut>,
-}
-
-/// Reads all of a journal and checks everything that can be checked.
-///
-/// # Errors
-/// As [`JournalReader::next`]: damage that is not a torn tail.
-pub fn verify(folder: &Path) -> Result<Verification, JournalError> {
-    let mut reader = JournalReader::open(folder)?;
-    let (mut first_time, mut last_time) = (None, None);
-    let (mut payload_bytes, mut record_bytes) = (0u64, 0u64);
-    while let Some(frame) = reader.next()? {
-        first_time.get_or_insert(frame.receive_time);
-        last_time = Some(frame.receive_time);
-        payload_bytes += frame.payload.len() as u64;
-        record_bytes += (RECORD_HEADER_BYTES + frame.payload.len().next_multiple_of(8)) as u64;
+#[cfg(test)]
+impl JournalWriter {
+    /// On another storage than the preparer's.
+    pub(crate) fn create_on(
+        storage: Arc<dyn crate::storage::Storage>,
+        folder: &Path,
+        config: &JournalConfig,
+        preparer: &Preparer,
+        identity: Identity,
+    ) -> Result<Self, JournalError> {
+        let appender = Appender::create_on(storage, StreamKind::Journal, folder, config, preparer, identity)?;
+        Ok(Self { appender })
     }
-    Ok(Verification {
-        frames: reader.last_sequence(),
-        first_time,
-        last_time,
-        payload_bytes,
-        record_bytes,
-        segments: reader.records.segments_used,
-        segments_unused: reader.records.segments_unused(),
-        identity: reader.identity(),
-        is_ended_by_writer: reader.is_ended_by_writer(),
-        cut: reader.cut().cloned(),
-    })
 }

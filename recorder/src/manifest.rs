@@ -7,8 +7,9 @@ use spinward_engine::words::Digest;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Version of the manifest that this code writes, and the newest it reads. Version 1 had no [`Manifest::fingerprint`].
-pub const MANIFEST_FORMAT: u32 = 2;
+/// Version of the manifest that this code writes, and the newest it reads. Version 1 had no [`Manifest::fingerprint`], version 2 no digests in
+/// [`Ended`].
+pub const MANIFEST_FORMAT: u32 = 3;
 
 /// What a session was run with. Unknown keys of the same version are an error: nothing of a manifest is skipped silently.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
@@ -66,6 +67,12 @@ pub struct Ended {
     pub reason: String,
     /// Frames in the journal.
     pub frames: u64,
+    /// Digest of the journal's last segment, 64 hexadecimal digits: it stands for all of the journal. Absent before version 3, and if it was not ended.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub journal_chain: Option<String>,
+    /// The same of the audit.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub audit_chain: Option<String>,
 }
 
 /// The machine that a session ran on.

@@ -3,73 +3,20 @@
 //! Reads with read(2), never by a memory map: an input error is an error and not a SIGBUS, and a segment that is truncated meanwhile is
 //! no danger.
 
+use crate::chain::{CHAIN_START, ChainDigest, TimeRange, digest_of};
+use crate::cut::{Cut, CutCause};
 use crate::error::JournalError;
 use crate::format::{
-    FORMAT_VERSION, HeaderCheck, PAGE_BYTES, RECORD_HEADER_BYTES, Record, RecordCheck, SEAL_OFFSET,
-    SEGMENT_HEADER_BYTES, Seal, SegmentHeader, StreamKind, check_record, nonzero, record_at, word,
+    FORMAT_VERSION, HeaderCheck, PAGE_BYTES, RECORD_HEADER_BYTES, Record, RecordCheck, SEAL_DIGEST_OFFSET,
+    SEAL_OFFSET, SEAL_PREVIOUS_OFFSET, SEGMENT_HEADER_BYTES, Seal, SegmentHeader, StreamKind, check_record,
+    nonzero, record_at, word,
 };
-use crate::segment::{file_name, number_of};
-use std::fs::File;
-use std::io::Read;
+use crate::segment::file_name;
+use crate::stored::{self, is_compressed, segments_of};
 use std::path::{Path, PathBuf};
 
-/// Why the end of a stream was cut.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum CutCause {
-    /// The last record was not written whole: the process was killed, or a byte of the very last record was damaged.
-    Torn,
-    /// Pages that a power cut kept from reaching the disk: zeros, with whole records behind them that cannot be used any more.
-    LostPages,
-    /// The file is shorter than it was made (or than its seal says): somebody cut it, or the file system lost its end.
-    ShortFile,
-}
-
-/// The end of a stream that had to be cut off. What lies before it is whole.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Cut {
-    /// The segment.
-    pub path: PathBuf,
-    /// Where the whole part ends.
-    pub offset: u64,
-    /// How many bytes behind it held something that is lost; 0 if only the file's reserve is missing.
-    pub bytes: u64,
-    /// Last whole record; 0 if there is none.
-    pub last_sequence: u64,
-    /// Why.
-    pub cause: CutCause,
-}
-
-impl std::fmt::Display for Cut {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let why = match self.cause {
-            CutCause::Torn => "a record that was not written whole",
-            CutCause::LostPages => "pages that never reached the disk",
-            CutCause::ShortFile => "the file is shorter than it was made",
-        };
-        write!(
-            f,
-            "{} from offset {}: {why}; {} bytes lost, last whole record {}",
-            self.path.display(),
-            self.offset,
-            self.bytes,
-            self.last_sequence
-        )
-    }
-}
-
-/// The segments of a folder, by number. Other files are not looked at.
-pub(crate) fn segments_of(folder: &Path) -> Result<Vec<(u64, PathBuf)>, JournalError> {
-    let failed = |error| JournalError::io("list", folder, error);
-    let mut segments = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        if let Some(number) = entry.file_name().to_str().and_then(number_of) {
-            segments.push((number, entry.path()));
-        }
-    }
-    segments.sort();
-    Ok(segments)
-}
+mod seek;
+pub(crate) use seek::Seek;
 
 /// Reads a stream from its first record to its last.
 #[derive(Debug)]
@@ -82,9 +29,17 @@ pub(crate) struct RecordReader {
     spare: Vec<u8>,
     at: usize,
     records_here: u64,
+    times_here: TimeRange,
     last_sequence: u64,
     end: Option<End>,
+    /// Whether each segment's digest is computed.
+    is_proving: bool,
+    /// Of the last sealed segment.
+    chain: Option<ChainDigest>,
     pub(crate) segments_used: u64,
+    pub(crate) segments_compressed: u64,
+    /// Segments whose digest was computed.
+    pub(crate) segments_chained: u64,
     /// Session and time of creation, as the first segment has them.
     pub(crate) identity: Option<(u64, i64)>,
 }
@@ -117,7 +72,7 @@ enum Loaded {
 /// What comes after the open segment.
 enum Follower {
     /// A segment that begins with the next record.
-    GoesOn(Open),
+    GoesOn(Box<Open>),
     /// A segment in use that begins with a later record.
     Elsewhere(PathBuf),
     /// A segment without a header, and others in use behind it.
@@ -154,6 +109,25 @@ enum Behind {
 
 impl RecordReader {
     pub(crate) fn open(folder: &Path, kind: StreamKind) -> Result<Self, JournalError> {
+        Self::open_at(folder, kind, false, None)
+    }
+
+    /// Computes each sealed segment's digest, too, and compares it with its seal.
+    pub(crate) fn open_proving(folder: &Path, kind: StreamKind) -> Result<Self, JournalError> {
+        Self::open_at(folder, kind, true, None)
+    }
+
+    /// Begins with the segment that holds what is sought; everything before it is neither read nor checked.
+    pub(crate) fn open_from(folder: &Path, kind: StreamKind, from: Seek) -> Result<Self, JournalError> {
+        Self::open_at(folder, kind, false, Some(from))
+    }
+
+    fn open_at(
+        folder: &Path,
+        kind: StreamKind,
+        is_proving: bool,
+        from: Option<Seek>,
+    ) -> Result<Self, JournalError> {
         let segments = segments_of(folder)?;
         let Some((first, path)) = segments.first() else {
             return Err(JournalError::Empty { folder: folder.to_owned() });
@@ -161,7 +135,14 @@ impl RecordReader {
         if *first != 0 {
             return Err(JournalError::MissingSegment { path: folder.join(file_name(0)), last_sequence: 0 });
         }
-        let header = SegmentHeader { segment_bytes: 0, number: 0, first_sequence: 1, session: 0, created: 0 };
+        let header = SegmentHeader {
+            version: FORMAT_VERSION,
+            segment_bytes: 0,
+            number: 0,
+            first_sequence: 1,
+            session: 0,
+            created: 0,
+        };
         let open = Open { index: 0, path: path.clone(), bytes: Vec::new(), header, seed: 0, seal: None };
         let mut reader = Self {
             kind,
@@ -171,12 +152,20 @@ impl RecordReader {
             spare: Vec::new(),
             at: SEGMENT_HEADER_BYTES,
             records_here: 0,
+            times_here: TimeRange::NONE,
             last_sequence: 0,
             end: None,
+            is_proving,
+            chain: None,
             segments_used: 0,
+            segments_compressed: 0,
+            segments_chained: 0,
             identity: None,
         };
-        reader.enter_first()?;
+        match from.map(|from| reader.first_wanted(from)).transpose()? {
+            Some(index) if index > 0 => reader.enter_at(index)?,
+            Some(_) | None => reader.enter_first()?,
+        }
         Ok(reader)
     }
 
@@ -209,6 +198,7 @@ impl RecordReader {
                     }
                     self.last_sequence = record.sequence;
                     self.records_here += 1;
+                    self.times_here.add(record.receive_time);
                     self.at += length;
                     return Ok(Some(record_at(&self.open.bytes, at)));
                 }
@@ -232,6 +222,16 @@ impl RecordReader {
             Some(End::Cut(cut)) => Some(cut),
             Some(End::Clean(_)) | None => None,
         }
+    }
+
+    /// Version of the format; `None` if no segment was ever used.
+    pub(crate) fn version(&self) -> Option<u32> {
+        self.identity.map(|_| self.open.header.version)
+    }
+
+    /// Digest of the last sealed segment that was read to its end.
+    pub(crate) fn chain(&self) -> Option<ChainDigest> {
+        self.chain
     }
 
     /// Segments that were prepared and never used, as a kill leaves them.
@@ -261,7 +261,11 @@ impl RecordReader {
     fn open_segment_ended(&mut self, what: &str) -> Result<(), JournalError> {
         let at = self.at;
         match self.follower()? {
-            Follower::GoesOn(open) => self.begin(open),
+            Follower::GoesOn(open) if open.header.version > 1 && open.seal.is_some() => {
+                let what = "its seal is gone: the segment behind it is sealed".to_owned();
+                return Err(self.corrupt(SEAL_OFFSET, what));
+            }
+            Follower::GoesOn(open) => self.begin(*open),
             // Records are missing between the two. Zeros, and nothing sealed behind: a power cut. Anything else: damage.
             Follower::Elsewhere(_) | Follower::Headless(_) if self.is_lost_page(at)? => {
                 self.cut_at(at, CutCause::LostPages);
@@ -302,9 +306,13 @@ impl RecordReader {
         if let Some(behind) = nonzero(&self.open.bytes, self.at, self.open.bytes.len()) {
             return Err(self.corrupt(behind, "a byte behind the sealed end is not zero".to_owned()));
         }
+        self.link(seal)?;
         let next = self.segments.get(self.open.index + 1);
         if seal.is_last {
-            if let Some((_, path)) = next {
+            // Prepared segments whose removal a power cut undid are nothing.
+            if let Some((_, path)) = next
+                && self.behind(self.open.index)? != Behind::Unused
+            {
                 let what = "a segment behind the one that ends the stream".to_owned();
                 return Err(corrupt(path, 0, what, self.last_sequence));
             }
@@ -312,7 +320,7 @@ impl RecordReader {
             return Ok(());
         }
         match self.follower()? {
-            Follower::GoesOn(open) => self.begin(open),
+            Follower::GoesOn(open) => self.begin(*open),
             Follower::Elsewhere(path) => {
                 let what = format!("it does not begin with record {}", self.last_sequence + 1);
                 return Err(corrupt(&path, 32, what, self.last_sequence));
@@ -329,6 +337,35 @@ impl RecordReader {
             }
             Follower::Nothing(None) => return Err(self.missing()),
         }
+        Ok(())
+    }
+
+    /// All records of a sealed segment were read: its place in the chain.
+    fn link(&mut self, seal: Seal) -> Result<(), JournalError> {
+        let Some(chained) = seal.chained else { return Ok(()) };
+        if chained.times != self.times_here {
+            let what = "the seal tells of other receive times than the records have".to_owned();
+            return Err(self.corrupt(SEAL_OFFSET + 48, what));
+        }
+        let previous = if self.open.header.number == 0 { Some(CHAIN_START) } else { self.chain };
+        if previous.is_some_and(|previous| previous != chained.previous) {
+            let what = match self.open.header.number.checked_sub(1) {
+                Some(before) => format!(
+                    "it was sealed behind another segment {}: one of the two was exchanged or altered, or one between them removed",
+                    file_name(before)
+                ),
+                None => "it is sealed as if a segment lay before it".to_owned(),
+            };
+            return Err(self.corrupt(SEAL_PREVIOUS_OFFSET, what));
+        }
+        if self.is_proving {
+            if digest_of(&self.open.bytes, &self.open.header, &seal) != chained.digest {
+                let what = "its bytes are not those that were sealed: it was altered".to_owned();
+                return Err(self.corrupt(SEAL_DIGEST_OFFSET, what));
+            }
+            self.segments_chained += 1;
+        }
+        self.chain = Some(chained.digest);
         Ok(())
     }
 
@@ -397,18 +434,17 @@ impl RecordReader {
 
     /// What the segments behind `index` are.
     fn behind(&self, index: usize) -> Result<Behind, JournalError> {
-        let mut page = vec![0u8; SEGMENT_HEADER_BYTES];
         let mut behind = Behind::Unused;
         for (_, path) in self.segments.get(index + 1..).unwrap_or(&[]) {
-            let mut file = File::open(path).map_err(|error| JournalError::io("open", path, error))?;
-            let count =
-                read_up_to(&mut file, &mut page).map_err(|error| JournalError::io("read", path, error))?;
-            if count < page.len() {
+            let (page, _) = stored::read_page(&mut path.clone())?;
+            if page.len() < SEGMENT_HEADER_BYTES {
                 continue;
             }
             match SegmentHeader::check(&page, self.kind) {
                 HeaderCheck::Unused => {}
-                HeaderCheck::Published(_, crc) if matches!(Seal::check(&page, crc), Ok(Some(_))) => {
+                HeaderCheck::Published(header, crc)
+                    if matches!(Seal::check(&page, crc, header.version), Ok(Some(_))) =>
+                {
                     return Ok(Behind::Sealed);
                 }
                 HeaderCheck::Published(..)
@@ -428,7 +464,7 @@ impl RecordReader {
         }
         match self.load(index)? {
             Loaded::Used(open) if open.header.first_sequence == self.last_sequence + 1 => {
-                Ok(Follower::GoesOn(open))
+                Ok(Follower::GoesOn(Box::new(open)))
             }
             Loaded::Used(open) => Ok(Follower::Elsewhere(open.path)),
             Loaded::Unused(path, bytes) => {
@@ -473,20 +509,19 @@ impl RecordReader {
         self.spare = before.bytes;
         self.at = SEGMENT_HEADER_BYTES;
         self.records_here = 0;
+        self.times_here = TimeRange::NONE;
         self.segments_used += 1;
+        self.segments_compressed += u64::from(is_compressed(&self.open.path));
         self.identity.get_or_insert((self.open.header.session, self.open.header.created));
     }
 
     /// Reads a segment and checks its header.
     fn load(&mut self, index: usize) -> Result<Loaded, JournalError> {
-        let Some((number, path)) = self.segments.get(index).cloned() else {
+        let Some((number, mut path)) = self.segments.get(index).cloned() else {
             return Ok(Loaded::Unused(self.folder.clone(), Vec::new()));
         };
         let mut bytes = std::mem::take(&mut self.spare);
-        bytes.clear();
-        File::open(&path)
-            .and_then(|mut file| file.read_to_end(&mut bytes))
-            .map_err(|error| JournalError::io("read", &path, error))?;
+        stored::read(&mut path, &mut bytes, self.last_sequence)?;
         let foreign = |found| JournalError::Foreign { path: path.clone(), wanted: self.kind.name(), found };
         let wrong = |offset, what: &str| corrupt(&path, offset, what.to_owned(), self.last_sequence);
         if bytes.len() < SEGMENT_HEADER_BYTES {
@@ -509,15 +544,17 @@ impl RecordReader {
         if header.number != number {
             return Err(wrong(24, "its number is not that of its name"));
         }
+        let here = &self.open.header;
         if let Some((session, _)) = self.identity
-            && (session != header.session || self.open.header.segment_bytes != header.segment_bytes)
+            && (session, here.segment_bytes, here.version)
+                != (header.session, header.segment_bytes, header.version)
         {
             return Err(wrong(40, "it belongs to another session"));
         }
         if bytes.len() as u64 > header.segment_bytes {
             return Err(wrong(header.segment_bytes as usize, "the file is longer than the segment"));
         }
-        let seal = Seal::check(&bytes, seed).map_err(|what| wrong(SEAL_OFFSET, what))?;
+        let seal = Seal::check(&bytes, seed, header.version).map_err(|what| wrong(SEAL_OFFSET, what))?;
         if let Some(seal) = seal
             && !(SEGMENT_HEADER_BYTES as u64..=header.segment_bytes).contains(&seal.end)
         {
@@ -537,16 +574,4 @@ fn padded(bytes: &[u8]) -> [u8; 8] {
         *to = *from;
     }
     eight
-}
-
-/// Reads until the buffer is full or the file ends.
-pub(crate) fn read_up_to(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
-    let mut count = 0;
-    while let Some(rest) = buffer.get_mut(count..).filter(|rest| !rest.is_empty()) {
-        match file.read(rest)? {
-            0 => break,
-            read => count += read,
-        }
-    }
-    Ok(count)
 }

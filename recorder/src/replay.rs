@@ -1,9 +1,9 @@
 //! [`JournalDriver`]: a session's journal as the driver of a pipeline. The same frames in the same order; orders go nowhere, as the venue's
 //! answers are in the journal.
 
+use crate::cut::Cut;
 use crate::error::JournalError;
 use crate::journal::JournalReader;
-use crate::reader::Cut;
 use spinward_engine::pipeline::{Driver, Next};
 use spinward_engine::risk::Outbound;
 use spinward_engine::words::{FrameKind, MESSAGE_BYTES_MAX, Message, Nanos, SourceId};

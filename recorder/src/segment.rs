@@ -1,10 +1,10 @@
 //! [`Segment`]: one file of a stream while it is written. Reserved on the disk, mapped and prefaulted before the writer sees it.
 
 use crate::error::JournalError;
-use crate::format::{PAGE_BYTES, SEAL_OFFSET, SEGMENT_HEADER_BYTES, Seal, SegmentHeader, StreamKind};
+use crate::format::{FORMAT_VERSION, SEAL_OFFSET, SEGMENT_HEADER_BYTES, Seal, SegmentHeader, StreamKind};
 use crate::map::{Mapping, Prefault};
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use crate::storage::{SegmentFile, Storage, StoredSegment};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -39,46 +39,35 @@ pub(crate) struct Segment {
     pub(crate) path: PathBuf,
     pub(crate) bytes: u64,
     pub(crate) prefault: Prefault,
-    file: File,
+    file: Box<dyn SegmentFile>,
     map: Mapping,
     progress: Progress,
 }
 
 impl Segment {
     /// Creates the file (never over an old one), reserves all of its blocks, maps it and makes its pages present.
-    pub(crate) fn create(folder: &Path, number: u64, bytes: u64) -> Result<Self, JournalError> {
+    pub(crate) fn create(
+        storage: &dyn Storage,
+        folder: &Path,
+        number: u64,
+        bytes: u64,
+    ) -> Result<Self, JournalError> {
         let path = folder.join(file_name(number));
-        let file =
-            OpenOptions::new().read(true).write(true).create_new(true).open(&path).map_err(|source| {
-                if source.kind() == io::ErrorKind::AlreadyExists {
-                    JournalError::AlreadyWritten { folder: folder.to_owned() }
-                } else {
-                    failure("create", &path, bytes, source)
-                }
-            })?;
-        let made = Self::prepare(&file, bytes);
-        match made {
-            Ok((map, prefault)) => {
+        match storage.create(&path, bytes) {
+            Ok(StoredSegment { map, prefault, file }) => {
                 Ok(Self { number, path, bytes, prefault, file, map, progress: Progress::default() })
             }
-            Err((operation, source)) => {
-                // The half-made file would be taken for a segment; nothing else can be done if it stays.
-                let _ = std::fs::remove_file(&path);
-                Err(failure(operation, &path, bytes, source))
+            Err(("create", source)) if source.kind() == io::ErrorKind::AlreadyExists => {
+                Err(JournalError::AlreadyWritten { folder: folder.to_owned() })
             }
+            Err((operation, source)) => Err(failure(operation, &path, bytes, source)),
         }
-    }
-
-    fn prepare(file: &File, bytes: u64) -> Result<(Mapping, Prefault), (&'static str, io::Error)> {
-        reserve(file, bytes).map_err(|error| ("reserve", error))?;
-        let map = Mapping::new(file, bytes as usize).map_err(|error| ("map", error))?;
-        let prefault = map.prefault(0, bytes as usize).map_err(|error| ("prefault", error))?;
-        Ok((map, prefault))
     }
 
     /// The writer takes it into use: publishes its header. Gives the CRC that the records' CRCs go on from.
     pub(crate) fn open(&self, kind: StreamKind, session: u64, created: i64, first_sequence: u64) -> u32 {
         let header = SegmentHeader {
+            version: FORMAT_VERSION,
             segment_bytes: self.bytes,
             number: self.number,
             first_sequence,
@@ -171,14 +160,13 @@ impl Segment {
             last_time: self.progress.last_time.load(Ordering::Relaxed) as i64,
             records: self.progress.records.load(Ordering::Relaxed),
             is_last: closed == 2,
+            chained: None,
         })
     }
 
     /// Waits until a byte range is on the disk.
     pub(crate) fn flush(&self, from: u64, to: u64) -> Result<(), JournalError> {
-        self.map
-            .flush(from as usize, to as usize)
-            .map_err(|error| JournalError::io("flush", &self.path, error))
+        self.file.flush(&self.map, from, to).map_err(|error| JournalError::io("flush", &self.path, error))
     }
 
     /// Makes pages writable again that a flush has write-protected.
@@ -200,33 +188,19 @@ impl Segment {
         let header_crc = crc32c::crc32c(bytemuck::cast_slice(&covered));
         self.publish(SEAL_OFFSET / 8, &seal.encode(header_crc));
         self.flush(0, SEGMENT_HEADER_BYTES as u64)?;
-        let kept = (seal.end + 8).next_multiple_of(PAGE_BYTES as u64).min(self.bytes);
-        self.file.set_len(kept).map_err(|error| JournalError::io("truncate", &self.path, error))?;
-        self.file.sync_all().map_err(|error| JournalError::io("sync", &self.path, error))
+        self.file
+            .truncate(seal.file_bytes(self.bytes))
+            .map_err(|error| JournalError::io("truncate", &self.path, error))
+    }
+
+    /// Its memory, for hashing what is published.
+    pub(crate) fn words(&self) -> &[AtomicU64] {
+        self.map.words()
     }
 
     /// Removes the file of a segment that was never used.
-    pub(crate) fn discard(&self) -> Result<(), JournalError> {
-        std::fs::remove_file(&self.path).map_err(|error| JournalError::io("remove", &self.path, error))
-    }
-}
-
-/// Takes the blocks now, so that no later store can find the disk full (which would be SIGBUS).
-fn reserve(file: &File, bytes: u64) -> io::Result<()> {
-    match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, bytes) {
-        Ok(()) => Ok(()),
-        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {
-            let zeros = vec![0u8; 1 << 16];
-            let mut left = bytes;
-            let mut writer = file;
-            while left > 0 {
-                let count = left.min(zeros.len() as u64) as usize;
-                writer.write_all(zeros.get(..count).unwrap_or(&zeros))?;
-                left -= count as u64;
-            }
-            file.sync_all()
-        }
-        Err(error) => Err(error.into()),
+    pub(crate) fn discard(&self, storage: &dyn Storage) -> Result<(), JournalError> {
+        storage.remove(&self.path).map_err(|error| JournalError::io("remove", &self.path, error))
     }
 }
 

@@ -169,6 +169,11 @@ impl SessionFolder {
         self.path.join("manifest.toml")
     }
 
+    /// The mark that a session was exported, and where to: without it nothing of it is ever deleted.
+    pub fn exported(&self) -> PathBuf {
+        self.path.join("exported")
+    }
+
     /// Folder of the input frames.
     pub fn journal(&self) -> PathBuf {
         self.path.join("journal")

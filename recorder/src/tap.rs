@@ -15,11 +15,15 @@ use spinward_engine::pipeline::{FrameSink, SinkAnswer, SlotSink, SlotView};
 use spinward_engine::words::{
     Clock, Command, Event, EventKind, Frame, Nanos, Report, Symbol, Ticks, TradingState,
 };
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 /// Frames between two checkpoints of the digests. Part of the format: a replay makes its checkpoints at the same frames.
 pub const CHECKPOINT_FRAMES: u64 = 10_000;
+
+/// Frames with decisions that may wait for the disk one by one; further ones wait together.
+const UNSAFE_FRAMES_MAX: usize = 4096;
 
 /// What latency is kept of, in the order of the histograms. `wait`: from the moment the stage before was done (for the normalizer: the frame's stamp) to
 /// the start of this one; `service`: from its start to its end.
@@ -194,6 +198,10 @@ pub struct SessionTap {
     state: TradingState,
     /// Audit records of the current slot that are written: a slot that met a full segment is shown again.
     written: usize,
+    /// Frames whose audit records are not known to be safe: the last record of the frame, and the frame. Only if orders wait for them.
+    unsafe_frames: Option<VecDeque<(u64, u64)>>,
+    marked: u64,
+    safe: u64,
     outcome: SyncSender<TapOutcome>,
     changes: Option<Arc<ArrayQueue<(Nanos, StateChange)>>>,
 }
@@ -220,6 +228,9 @@ impl SessionTap {
             receive_time: Nanos::ZERO,
             state: TradingState::Normal,
             written: 0,
+            unsafe_frames: None,
+            marked: 0,
+            safe: 0,
             outcome,
             changes: None,
         }
@@ -231,6 +242,29 @@ impl SessionTap {
     pub fn with_changes(mut self, changes: Arc<ArrayQueue<(Nanos, StateChange)>>) -> Self {
         self.changes = Some(changes);
         self
+    }
+
+    /// Lets orders wait until their verdict is on the disk: for an audit with [`Durability::Sync`](crate::Durability::Sync).
+    #[must_use]
+    pub fn holding_orders(mut self) -> Self {
+        self.unsafe_frames = self.audit.is_some().then(|| VecDeque::with_capacity(UNSAFE_FRAMES_MAX));
+        self
+    }
+
+    /// This frame's records are all appended; orders of it wait until the last of them is safe.
+    #[inline]
+    fn mark(&mut self, frame: u64) {
+        let (Some(frames), Some(audit)) = (&mut self.unsafe_frames, &self.audit) else { return };
+        let appended = audit.appended();
+        if appended == self.marked {
+            return;
+        }
+        self.marked = appended;
+        // When there is no room the newest two become one: their orders wait for both.
+        if frames.len() >= UNSAFE_FRAMES_MAX {
+            frames.pop_back();
+        }
+        frames.push_back((appended, frame));
     }
 
     /// Stores the life of every order.
@@ -270,6 +304,27 @@ fn append(
 }
 
 impl SlotSink for SessionTap {
+    fn holds_orders(&self) -> bool {
+        self.unsafe_frames.is_some()
+    }
+
+    fn safe(&mut self) -> u64 {
+        if let (Some(frames), Some(audit)) = (&mut self.unsafe_frames, &self.audit)
+            && !frames.is_empty()
+        {
+            let durable = audit.durable();
+            while let Some((_, frame)) = frames.front().copied().filter(|(record, _)| *record <= durable) {
+                self.safe = frame;
+                frames.pop_front();
+            }
+        }
+        self.safe
+    }
+
+    fn has_failed(&self) -> bool {
+        self.audit.as_ref().is_some_and(AuditWriter::is_broken)
+    }
+
     fn slot(&mut self, slot: &SlotView<'_>) -> SinkAnswer {
         let head = slot.head();
         let event = &head.event;
@@ -322,6 +377,9 @@ impl SlotSink for SessionTap {
         self.state = risk.state;
         self.frame = frame;
         self.receive_time = receive_time;
+        if event.has(Event::END_OF_FRAME) {
+            self.mark(frame);
+        }
         add(&mut self.digests, slot);
         if let Some(latency) = &mut self.latency {
             latency.record(&self.clock, slot);
@@ -395,13 +453,21 @@ fn state_change(previous: TradingState, state: TradingState, slot: &SlotView<'_>
 #[derive(Debug)]
 pub struct JournalSink {
     writer: Option<JournalWriter>,
+    holds_orders: bool,
     ended: SyncSender<JournalWriter>,
 }
 
 impl JournalSink {
     /// Hands the writer to `ended` (a channel with room for one) when the session has ended: finishing it blocks.
     pub fn new(writer: JournalWriter, ended: SyncSender<JournalWriter>) -> Self {
-        Self { writer: Some(writer), ended }
+        Self { writer: Some(writer), holds_orders: false, ended }
+    }
+
+    /// Lets orders wait until the frame that caused them is on the disk: for a journal with [`Durability::Sync`](crate::Durability::Sync).
+    #[must_use]
+    pub fn holding_orders(mut self) -> Self {
+        self.holds_orders = true;
+        self
     }
 }
 
@@ -414,6 +480,19 @@ impl FrameSink for JournalSink {
             Err(AppendError::NoSegment) => SinkAnswer::Retry,
             Err(AppendError::Failed | AppendError::OutOfOrder | AppendError::TooLong) => SinkAnswer::Failed,
         }
+    }
+
+    #[inline]
+    fn safe(&self, last: u64) -> u64 {
+        match &self.writer {
+            Some(writer) if self.holds_orders => last.min(writer.durable()),
+            Some(_) | None => last,
+        }
+    }
+
+    #[inline]
+    fn has_failed(&self) -> bool {
+        self.writer.as_ref().is_some_and(JournalWriter::is_broken)
     }
 
     fn finish(&mut self) {

@@ -44,7 +44,7 @@ pub(crate) enum Command {
     Slowest(SlowestArgs),
     /// Look into a session's journal.
     #[command(subcommand)]
-    Journal(JournalCommand),
+    Journal(journal::JournalCommand),
     /// Write a session's tables as files: events, books, trades, orders, fills, verdicts, latency.
     ///
     /// The journal is run again through the same decoder, books, strategies and risk, and every verdict compared with the audit's.
@@ -161,28 +161,6 @@ pub(crate) struct SlowestArgs {
     #[arg(long, value_name = "FOLDER", default_value = "sessions")]
     pub(crate) sessions: PathBuf,
     /// Print the result as JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Subcommand, Debug)]
-pub(crate) enum JournalCommand {
-    /// List the segments.
-    Ls(JournalArgs),
-    /// Print the frames, one a line.
-    Cat(JournalArgs),
-    /// Check every record; exit code 1 if something is wrong.
-    Verify(JournalArgs),
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct JournalArgs {
-    /// Folder of the session, or `latest`.
-    pub(crate) session: PathBuf,
-    /// Folder in which sessions are kept, for `latest`.
-    #[arg(long, value_name = "FOLDER", default_value = "sessions")]
-    pub(crate) sessions: PathBuf,
-    /// Print JSON (`cat`: one object a line).
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -1,4 +1,5 @@
-//! One frame into the journal: a 128-byte record with its CRC-32C into the mapped segment. Control: the same bytes copied into plain memory.
+//! One frame into the journal: a 128-byte record with its CRC-32C into the mapped segment. Control: the same bytes copied into plain memory. Then what
+//! each level of durability costs ([`durability`](super::durability)).
 
 use crate::bench::{Bench, on_core};
 use crate::error::LabError;
@@ -30,6 +31,7 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<(), LabError> {
         bench.sheet.mean(COPY, Role::Control, None, found.copied_ns, records);
         bench.sheet.latency(ONE, Role::Subject, Some(STAMP), &found.each)?;
         bench.sheet.latency(STAMP, Role::Control, None, &found.stamps)?;
+        super::durability::round(bench, index, &frame())?;
         bench.end_round();
     }
     Ok(())

@@ -285,6 +285,10 @@ impl Checker<'_> {
             self.refuse("faults.stall_length", what, "give 1ns to 1s");
         }
         self.in_range("faults.stall_every", faults.stall_every, 1..=i64::MAX as u64);
+        if faults.flush_delay > Duration::from_secs(10) {
+            let what = format!("{} is out of range", duration_text(faults.flush_delay));
+            self.refuse("faults.flush_delay", what, "give at most 10s, or 0ns for none");
+        }
         let cores = self.settings.strategy_cores();
         if let Some(Role::Strategies(core)) = faults.stall_stage.0
             && core >= cores
@@ -304,6 +308,14 @@ impl Checker<'_> {
                 faults.stall_every
             );
             self.refuse("faults.stall_stage", what, "set it to \"off\" unless you test the measuring itself");
+        }
+        if !faults.flush_delay.is_zero() {
+            let what = format!("every flush takes {} longer on purpose", duration_text(faults.flush_delay));
+            self.refuse(
+                "faults.flush_delay",
+                what,
+                "set it to \"0ns\" unless you test what a slow disk does",
+            );
         }
     }
 }

@@ -357,6 +357,19 @@ fn spans_sizes_and_addresses_are_checked() {
         "power of two",
         "64MiB",
     );
+    for (wrong, said) in
+        [("\"disk\"", "not a durability"), ("\"flush=0ms\"", "not a durability"), ("7", "integer")]
+    {
+        let changed = format!("\ndurability = {wrong}");
+        refused("\ndurability = \"process\"", &changed, "journal.durability", said, "flush=20ms");
+    }
+    refused(
+        "flush_delay = \"0ns\"",
+        "flush_delay = \"11s\"",
+        "faults.flush_delay",
+        "out of range",
+        "at most 10s",
+    );
     refused("\"127.0.0.1:9184\"", "\"localhost\"", "metrics.address", "not an address", "127.0.0.1:9184");
     refused(
         "egress_cancel_reserve = 256",

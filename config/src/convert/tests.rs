@@ -20,7 +20,7 @@ fn the_default_file_gives_each_crates_own_defaults() {
     assert_eq!(settings.pipeline(), PipelineConfig::default());
     assert_eq!(settings.book(), Default::default());
     assert_eq!(settings.paper(), PaperConfig::default());
-    assert_eq!(settings.journal(), JournalConfig::default());
+    assert_eq!((settings.journal(), settings.audit()), (JournalConfig::default(), JournalConfig::default()));
     assert_eq!(settings.synthetic(), SyntheticConfig::default());
     assert_eq!(settings.binance(), Default::default());
     let simulation = settings.simulation();

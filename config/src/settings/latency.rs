@@ -69,6 +69,8 @@ pub struct FaultSettings {
     pub stall_length: Duration,
     /// Every how many of its events (of its frames, for the normalizer), from 1.
     pub stall_every: u64,
+    /// How much longer each flush to the disk takes, at most 10 s.
+    pub flush_delay: Duration,
 }
 
 impl Default for FaultSettings {
@@ -77,6 +79,7 @@ impl Default for FaultSettings {
             stall_stage: StallStage::default(),
             stall_length: Duration::from_micros(50),
             stall_every: 1_000,
+            flush_delay: Duration::ZERO,
         }
     }
 }
@@ -86,5 +89,6 @@ impl Section for FaultSettings {
         visitor.key("stall_stage", &mut self.stall_stage);
         visitor.key("stall_length", &mut self.stall_length);
         visitor.key("stall_every", &mut self.stall_every);
+        visitor.key("flush_delay", &mut self.flush_delay);
     }
 }

@@ -3,7 +3,7 @@
 use crate::field::{Bytes, Field};
 use crate::problem::Wrong;
 use crate::visit::{Section, Visitor};
-use spinward_recorder::JournalConfig;
+use spinward_recorder::{Durability, JournalConfig};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,7 +17,11 @@ pub struct JournalSettings {
     pub segment_bytes: Bytes,
     /// Segments kept ready ahead of the writer, 1–64.
     pub segments_ahead: usize,
-    /// How often what is written is forced to the disk: what a power cut may lose.
+    /// When a frame is safe. With `sync` no order is sent before the frame that caused it is on the disk.
+    pub durability: Durability,
+    /// When a verdict is safe. With `sync` no order is sent before its own record is on the disk.
+    pub audit_durability: Durability,
+    /// With `process`: how often what is written is forced to the disk all the same.
     pub flush_interval: Duration,
     /// Bytes ahead of the writer that are made writable again after each flush.
     pub prefault_bytes: Bytes,
@@ -25,11 +29,13 @@ pub struct JournalSettings {
 
 impl Default for JournalSettings {
     fn default() -> Self {
-        let JournalConfig { segment_bytes, segments_ahead, flush_interval, prefault_bytes } =
+        let JournalConfig { segment_bytes, segments_ahead, durability, flush_interval, prefault_bytes } =
             JournalConfig::default();
         Self {
             segment_bytes: Bytes(segment_bytes),
             segments_ahead,
+            durability,
+            audit_durability: durability,
             flush_interval,
             prefault_bytes: Bytes(prefault_bytes),
         }
@@ -40,6 +46,8 @@ impl Section for JournalSettings {
     fn visit(&mut self, visitor: &mut Visitor<'_, '_>) {
         visitor.key("segment_bytes", &mut self.segment_bytes);
         visitor.key("segments_ahead", &mut self.segments_ahead);
+        visitor.key("durability", &mut self.durability);
+        visitor.key("audit_durability", &mut self.audit_durability);
         visitor.key("flush_interval", &mut self.flush_interval);
         visitor.key("prefault_bytes", &mut self.prefault_bytes);
     }

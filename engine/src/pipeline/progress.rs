@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub struct Progress {
     done: CachePadded<AtomicU64>,
     journaled: CachePadded<AtomicU64>,
+    recorded: CachePadded<AtomicU64>,
     sequenced: CachePadded<AtomicU64>,
     tapped: CachePadded<AtomicU64>,
     stop: CachePadded<AtomicBool>,
@@ -28,7 +29,7 @@ impl Progress {
         self.done.store(frame, Ordering::Release);
     }
 
-    /// Last frame that is in the journal.
+    /// Last frame that is in the journal, as safely as an order needs before it leaves.
     #[inline]
     pub fn journaled(&self) -> u64 {
         // SYNC POINT: journaled (reader: sequencer)
@@ -39,6 +40,19 @@ impl Progress {
     pub(super) fn set_journaled(&self, frame: u64) {
         // SYNC POINT: journaled (writer: journal tap)
         self.journaled.store(frame, Ordering::Release);
+    }
+
+    /// Last frame whose decisions are as safe as an order needs before it leaves; `u64::MAX` if no order waits for that.
+    #[inline]
+    pub fn recorded(&self) -> u64 {
+        // SYNC POINT: recorded (reader: sequencer)
+        self.recorded.load(Ordering::Acquire)
+    }
+
+    #[inline]
+    pub(super) fn set_recorded(&self, frame: u64) {
+        // SYNC POINT: recorded (writer: tap)
+        self.recorded.store(frame, Ordering::Release);
     }
 
     /// Last frame that has entered the ingress ring.

@@ -300,10 +300,12 @@ impl Pipeline {
             sink: journal,
             frames: journal_port,
             has_failed: false,
+            kept: 0,
+            journaled: 0,
             progress: Arc::clone(&progress),
             counters: counters.agent(Role::Journal),
         };
-        let tap = TapWork { sink: tap, progress: Arc::clone(&progress), counters: counters.agent(Role::Tap) };
+        let tap = TapWork::new(tap, Arc::clone(&progress), counters.agent(Role::Tap));
         let mut agents: Vec<(Role, Box<dyn Agent>)> =
             vec![(Role::Sequencer, Box::new(sequencer)), (Role::Journal, Box::new(journal))];
         let burst = config.burst;

@@ -29,7 +29,7 @@ pub struct SequencerCounters {
     pub waits: Counter,
     /// Items taken from the egress ring.
     pub outbound: Counter,
-    /// Polls in which an order waited for the journal.
+    /// Polls in which an order waited for the journal, or for its own record.
     pub journal_waits: Counter,
     /// Frames in the ingress ring that the engine has not finished, at the last poll.
     pub backlog: Gauge,
@@ -122,7 +122,7 @@ impl<D: Driver> Sequencer<D> {
         }
     }
 
-    /// Takes everything from the egress ring whose cause is in the journal. Returns up to which frame the driver now knows all that was
+    /// Takes everything from the egress ring whose cause is in the journal and which, where that is demanded, is itself recorded. Returns up to which frame the driver now knows all that was
     /// sent, and whether anything was taken.
     fn drain(&mut self, core: &mut CoreContext) -> (u64, bool) {
         // Order matters: all that frames up to `done` have sent is in the ring before `done` is stored.
@@ -146,7 +146,8 @@ impl<D: Driver> Sequencer<D> {
             }
             if let Some(outbound) = &self.held {
                 let has_failed = self.progress.has_failed();
-                if outbound.frame() > self.progress.journaled() || has_failed {
+                let kept = self.progress.journaled().min(self.progress.recorded());
+                if outbound.frame() > kept || has_failed {
                     self.counters.journal_waits.add(u64::from(!has_failed));
                     self.has_waited = true;
                     return (done.min(outbound.frame().saturating_sub(1)), has_taken);

@@ -92,11 +92,11 @@ impl<S: SlotSink> Agent for StraightAgent<S> {
                 // Part of a message.
                 Received::Item(()) => Poll::Worked,
                 Received::Empty => {
-                    tap.sink.idle();
+                    tap.turned(None);
                     Poll::Idle
                 }
                 Received::Shutdown => {
-                    tap.sink.finish();
+                    tap.finish();
                     Poll::Done
                 }
             };
@@ -113,7 +113,7 @@ impl<S: SlotSink> Agent for StraightAgent<S> {
             tap.slot(head, book_lane, StrategyLanes::owned(strategy_lanes), risk_lane);
             core.forget();
         }
-        tap.progress.set_tapped(last.event.frame);
+        tap.turned(Some(last.event.frame));
         Poll::Worked
     }
 

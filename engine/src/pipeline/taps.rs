@@ -24,6 +24,16 @@ pub trait FrameSink: Send {
     /// Keeps one frame.
     fn frame(&mut self, frame: &Frame) -> SinkAnswer;
 
+    /// Up to which frame what was kept is safe enough for an order to leave; `last` is the last one kept. Asked at every turn.
+    fn safe(&self, last: u64) -> u64 {
+        last
+    }
+
+    /// What was kept may be lost: no order leaves from now on and the session ends. Asked at every turn.
+    fn has_failed(&self) -> bool {
+        false
+    }
+
     /// There will be no more.
     fn finish(&mut self) {}
 }
@@ -80,6 +90,21 @@ pub trait SlotSink: Send {
     /// One slot, in the order of the ring. [`SinkAnswer::Retry`] is answered by the same slot again.
     fn slot(&mut self, slot: &SlotView<'_>) -> SinkAnswer;
 
+    /// Whether orders wait until their own record is safe; asked once, at the start.
+    fn holds_orders(&self) -> bool {
+        false
+    }
+
+    /// If [`SlotSink::holds_orders`]: last frame whose decisions are safe. Asked at every turn.
+    fn safe(&mut self) -> u64 {
+        u64::MAX
+    }
+
+    /// As [`FrameSink::has_failed`].
+    fn has_failed(&self) -> bool {
+        false
+    }
+
     /// There was nothing to see at the moment.
     fn idle(&mut self) {}
 
@@ -103,8 +128,31 @@ pub(super) struct JournalAgent<S> {
     pub(super) frames: FramePort,
     /// The sink has failed once: it is not asked again, as a journal with a hole is none.
     pub(super) has_failed: bool,
+    /// Last frame that the sink has kept, and the last one that was told to be safe.
+    pub(super) kept: u64,
+    pub(super) journaled: u64,
     pub(super) progress: Arc<Progress>,
     pub(super) counters: Arc<AgentCounters>,
+}
+
+impl<S: FrameSink> JournalAgent<S> {
+    /// Tells how far the journal is; `journaled` stays where it is once the sink has failed, so that no order leaves.
+    #[inline]
+    fn tell(&mut self) {
+        if self.has_failed {
+            return;
+        }
+        if self.sink.has_failed() {
+            self.has_failed = true;
+            self.progress.fail();
+            return;
+        }
+        let safe = self.sink.safe(self.kept);
+        if safe > self.journaled {
+            self.journaled = safe;
+            self.progress.set_journaled(safe);
+        }
+    }
 }
 
 impl<S: FrameSink> Agent for JournalAgent<S> {
@@ -112,17 +160,21 @@ impl<S: FrameSink> Agent for JournalAgent<S> {
     fn poll(&mut self, core: &mut CoreContext) -> Poll {
         match self.frames.fetch() {
             Received::Item(()) => {}
-            Received::Empty => return Poll::Idle,
+            Received::Empty => {
+                self.tell();
+                return Poll::Idle;
+            }
             Received::Shutdown => {
+                self.tell();
                 self.sink.finish();
                 return Poll::Done;
             }
         }
-        let (mut last, mut has_worked) = (0, false);
+        let mut has_worked = false;
         while let Some(frame) = self.frames.frame() {
             if !self.has_failed {
                 match self.sink.frame(frame) {
-                    SinkAnswer::Kept => last = frame.header.sequence,
+                    SinkAnswer::Kept => self.kept = frame.header.sequence,
                     // It stays in hand.
                     SinkAnswer::Retry => {
                         self.counters.blocked.add(1);
@@ -131,6 +183,8 @@ impl<S: FrameSink> Agent for JournalAgent<S> {
                     // The frames still have to flow, or the ring would stand still: they are let go unread, and as `journaled` stays
                     // where it is, no order leaves.
                     SinkAnswer::Failed => {
+                        // What was kept before counts.
+                        self.tell();
                         self.has_failed = true;
                         self.progress.fail();
                     }
@@ -140,9 +194,7 @@ impl<S: FrameSink> Agent for JournalAgent<S> {
             self.counters.items.add(1);
             has_worked = true;
         }
-        if last > 0 {
-            self.progress.set_journaled(last);
-        }
+        self.tell();
         if has_worked {
             core.forget();
             Poll::Worked
@@ -154,12 +206,47 @@ impl<S: FrameSink> Agent for JournalAgent<S> {
 
 /// Slots to the tap's sink.
 pub(super) struct TapWork<S> {
-    pub(super) sink: S,
-    pub(super) progress: Arc<Progress>,
-    pub(super) counters: Arc<AgentCounters>,
+    sink: S,
+    progress: Arc<Progress>,
+    counters: Arc<AgentCounters>,
+    holds_orders: bool,
+    /// Last frame that was told to be safe.
+    recorded: u64,
+    has_failed: bool,
 }
 
 impl<S: SlotSink> TapWork<S> {
+    pub(super) fn new(sink: S, progress: Arc<Progress>, counters: Arc<AgentCounters>) -> Self {
+        let holds_orders = sink.holds_orders();
+        progress.set_recorded(if holds_orders { 0 } else { u64::MAX });
+        Self { sink, progress, counters, holds_orders, recorded: 0, has_failed: false }
+    }
+
+    /// The event of this frame was the last one taken in this turn, or there was none.
+    #[inline]
+    pub(super) fn turned(&mut self, last: Option<u64>) {
+        match last {
+            Some(frame) => self.progress.set_tapped(frame),
+            None => self.sink.idle(),
+        }
+        if !self.has_failed && self.sink.has_failed() {
+            self.has_failed = true;
+            self.progress.fail();
+        }
+        if self.holds_orders && !self.has_failed {
+            let safe = self.sink.safe();
+            if safe > self.recorded {
+                self.recorded = safe;
+                self.progress.set_recorded(safe);
+            }
+        }
+    }
+
+    pub(super) fn finish(&mut self) {
+        self.turned(None);
+        self.sink.finish();
+    }
+
     #[inline]
     pub(super) fn slot(
         &mut self,
@@ -206,16 +293,16 @@ impl<S: SlotSink> Agent for TapAgent<S> {
         });
         match taken {
             Taken::Some => {
-                work.progress.set_tapped(last);
+                work.turned(Some(last));
                 core.forget();
                 Poll::Worked
             }
             Taken::Empty => {
-                work.sink.idle();
+                work.turned(None);
                 Poll::Idle
             }
             Taken::Shutdown => {
-                work.sink.finish();
+                work.finish();
                 Poll::Done
             }
         }

@@ -2,9 +2,10 @@
 
 use super::depth::DEPTH_MAX;
 use super::{ANSWER, Answer, DECISION, Decision, EXIT, Exit};
+use crate::cut::Cut;
 use crate::error::JournalError;
 use crate::format::StreamKind;
-use crate::reader::{Cut, RecordReader};
+use crate::reader::RecordReader;
 use bytemuck::Pod;
 use spinward_engine::words::Nanos;
 use std::collections::VecDeque;

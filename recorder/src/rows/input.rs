@@ -1,10 +1,10 @@
 //! [`Input`]: the frames of a journal that is there, or of one that is being written.
 
+use crate::cut::Cut;
 use crate::error::JournalError;
 use crate::follow::{Followed, JournalFollower};
 use crate::journal::JournalReader;
 use crate::manifest::Manifest;
-use crate::reader::Cut;
 use crate::session::SessionFolder;
 use spinward_engine::words::Frame;
 use std::path::Path;

@@ -97,7 +97,8 @@ fn a_manifest_comes_back_as_it_was_written_and_its_end_is_added_at_one_stroke() 
     written.write(&path).unwrap();
     assert_eq!(Manifest::read(&path).unwrap(), written);
     assert_eq!(written.started, "2026-11-22T14:30:05.123456789Z");
-    written.ended = Some(Ended { at: rfc3339(NOW), reason: "end of feed".to_owned(), frames: 7 });
+    written.ended =
+        Some(Ended { at: rfc3339(NOW), reason: "end of feed".to_owned(), frames: 7, ..Ended::default() });
     written.resumed_from = Some("20261122T143005Z-paper".to_owned());
     written.write(&path).unwrap();
     assert_eq!(Manifest::read(&path).unwrap(), written);
@@ -113,7 +114,7 @@ fn a_manifest_of_version_1_is_read_without_a_fingerprint() {
     old.write(&path).unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(!text.contains("[fingerprint]"));
-    std::fs::write(&path, text.replace("format = 2\njournal", "format = 1\njournal")).unwrap();
+    std::fs::write(&path, text.replace("format = 3\njournal", "format = 1\njournal")).unwrap();
     assert_eq!(Manifest::read(&path).unwrap(), Manifest { format: 1, ..old });
 }
 
@@ -127,8 +128,8 @@ fn a_manifest_of_a_later_version_is_told_apart_from_a_damaged_one() {
         std::fs::write(&path, text).unwrap();
         Manifest::read(&path).unwrap_err()
     };
-    let error = read_with(&good.replace("format = 2\njournal", "format = 3\nnews = true\njournal"));
-    assert!(matches!(error, ManifestError::Newer { format: 3, .. }), "{error}");
+    let error = read_with(&good.replace("format = 3\njournal", "format = 4\nnews = true\njournal"));
+    assert!(matches!(error, ManifestError::Newer { format: 4, .. }), "{error}");
     let error = read_with(&good.replace("feed = ", "fede = "));
     assert!(matches!(error, ManifestError::Syntax { .. }), "{error}");
     assert!(error.to_string().contains("fede"), "{error}");

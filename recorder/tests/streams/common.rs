@@ -1,13 +1,16 @@
 //! Frames, folders and bytes for the tests of the streams.
 
 use spinward_engine::words::{FRAME_PAYLOAD_BYTES, Frame, FrameHeader, Nanos, SourceId};
-use spinward_recorder::{Identity, JournalConfig, JournalError, JournalReader, JournalWriter, Preparer};
+use spinward_recorder::{
+    Durability, Identity, JournalConfig, JournalError, JournalReader, JournalWriter, Preparer,
+};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(crate) const TINY: JournalConfig = JournalConfig {
     segment_bytes: 8192,
     segments_ahead: 1,
+    durability: Durability::Process,
     flush_interval: Duration::from_secs(3600),
     prefault_bytes: 8192,
 };
@@ -94,4 +97,20 @@ pub(crate) fn segment(folder: &Path, number: u64) -> PathBuf {
 /// of the preparer's thread and of killed processes use the real disk.
 pub(crate) fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
+}
+
+/// CRC-32C bit by bit (polynomial 0x1EDC6F41, reflected 0x82F63B78), going on from an earlier CRC.
+pub(crate) fn crc32c(before: u32, bytes: &[u8]) -> u32 {
+    let mut crc = !before;
+    for &byte in bytes {
+        crc ^= u32::from(byte);
+        for _ in 0..8 {
+            crc = if crc & 1 == 1 { (crc >> 1) ^ 0x82F6_3B78 } else { crc >> 1 };
+        }
+    }
+    !crc
+}
+
+pub(crate) fn put(file: &mut [u8], at: usize, bytes: &[u8]) {
+    file[at..at + bytes.len()].copy_from_slice(bytes);
 }

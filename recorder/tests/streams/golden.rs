@@ -1,32 +1,16 @@
-//! Version 1 of the format, put together byte by byte from `docs/journal-format.md` and not by our writer.
+//! Versions 1 and 2 of the format, put together byte by byte from `docs/journal-format.md` and not by our writer.
 
-use crate::common::{IDENTITY, TINY, folder, read, segment};
+use crate::common::{IDENTITY, TINY, crc32c, folder, put, read, segment};
 use spinward_engine::words::{Frame, FrameHeader, Nanos, SourceId};
 use spinward_recorder::{JournalError, JournalReader, JournalWriter, Preparer, verify};
 use std::path::Path;
 
-/// CRC-32C bit by bit (polynomial 0x1EDC6F41, reflected 0x82F63B78), going on from an earlier CRC.
-fn crc32c(before: u32, bytes: &[u8]) -> u32 {
-    let mut crc = !before;
-    for &byte in bytes {
-        crc ^= u32::from(byte);
-        for _ in 0..8 {
-            crc = if crc & 1 == 1 { (crc >> 1) ^ 0x82F6_3B78 } else { crc >> 1 };
-        }
-    }
-    !crc
-}
-
-fn put(file: &mut [u8], at: usize, bytes: &[u8]) {
-    file[at..at + bytes.len()].copy_from_slice(bytes);
-}
-
 /// One segment of 8192 bytes with three frames, sealed and cut to its pages.
-fn golden() -> Vec<u8> {
+fn golden(version: u32) -> Vec<u8> {
     let mut file = vec![0u8; 8192];
     // Segment header.
     put(&mut file, 0, b"SPWJRNL\0");
-    put(&mut file, 8, &1u32.to_le_bytes());
+    put(&mut file, 8, &version.to_le_bytes());
     put(&mut file, 12, &4096u32.to_le_bytes());
     put(&mut file, 16, &8192u64.to_le_bytes());
     put(&mut file, 24, &0u64.to_le_bytes());
@@ -61,7 +45,16 @@ fn golden() -> Vec<u8> {
     put(&mut file, 152, &1_700_000_000_000_000_102i64.to_le_bytes());
     put(&mut file, 160, &3u64.to_le_bytes());
     put(&mut file, 168, &1u64.to_le_bytes());
-    let crc = crc32c(header_crc, &file[136..176]);
+    let mut seal_end = 176;
+    if version == 2 {
+        put(&mut file, 176, &1_700_000_000_000_000_100i64.to_le_bytes());
+        put(&mut file, 184, &1_700_000_000_000_000_102i64.to_le_bytes());
+        // 192: the digest of the segment before; this is the first one.
+        let digest = blake3::hash(&[&file[..64], &file[4096..at], &file[136..224]].concat());
+        put(&mut file, 224, digest.as_bytes());
+        seal_end = 256;
+    }
+    let crc = crc32c(header_crc, &file[136..seal_end]);
     put(&mut file, 128, &crc.to_le_bytes());
     put(&mut file, 132, &1u32.to_le_bytes());
     file
@@ -86,25 +79,26 @@ fn frames() -> [Frame; 3] {
     [of(1, 2, 3, 0, &[]), of(2, 0, 1, 1, b"hello"), of(3, 1, 2, 0, &long)]
 }
 
-fn write_golden(folder: &Path, change: impl Fn(&mut Vec<u8>)) {
-    let mut bytes = golden();
+fn write_golden(folder: &Path, version: u32, change: impl Fn(&mut Vec<u8>)) {
+    let mut bytes = golden(version);
     change(&mut bytes);
     std::fs::write(segment(folder, 0), bytes).unwrap();
 }
 
 #[test]
-fn a_journal_of_version_1_written_by_hand_is_read() {
-    let folder = folder();
-    write_golden(folder.path(), |_| ());
-    let (read, end) = read(folder.path());
-    assert_eq!(read, frames());
-    assert!(end.unwrap().is_ended_by_writer());
-    let verification = verify(folder.path()).unwrap();
-    assert_eq!(
-        (verification.frames, verification.payload_bytes, verification.record_bytes, verification.segments),
-        (3, 101, 200, 1)
-    );
-    assert_eq!(verification.identity, Some(IDENTITY));
+fn journals_of_both_versions_written_by_hand_are_read() {
+    for version in [1, 2] {
+        let folder = folder();
+        write_golden(folder.path(), version, |_| ());
+        let (read, end) = read(folder.path());
+        assert_eq!(read, frames());
+        assert!(end.unwrap().is_ended_by_writer());
+        let found = verify(folder.path()).unwrap();
+        assert_eq!((found.frames, found.payload_bytes, found.record_bytes, found.segments), (3, 101, 200, 1));
+        assert_eq!(found.identity, Some(IDENTITY));
+        assert_eq!((found.format, found.segments_chained), (Some(version), u64::from(version - 1)));
+        assert_eq!(found.chain.is_some(), version == 2);
+    }
 }
 
 #[test]
@@ -117,8 +111,8 @@ fn our_writer_gives_exactly_the_bytes_of_the_description() {
     }
     writer.finish().unwrap();
     let written = std::fs::read(segment(folder.path(), 0)).unwrap();
-    assert_eq!(written.len(), golden().len());
-    for (at, (written, golden)) in written.iter().zip(golden()).enumerate() {
+    assert_eq!(written.len(), golden(2).len());
+    for (at, (written, golden)) in written.iter().zip(golden(2)).enumerate() {
         assert_eq!(*written, golden, "byte {at}");
     }
 }
@@ -126,13 +120,13 @@ fn our_writer_gives_exactly_the_bytes_of_the_description() {
 #[test]
 fn a_newer_version_is_named_as_such_and_not_as_damage() {
     let folder = folder();
-    write_golden(folder.path(), |bytes| {
-        put(bytes, 8, &2u32.to_le_bytes());
+    write_golden(folder.path(), 2, |bytes| {
+        put(bytes, 8, &3u32.to_le_bytes());
         let crc = crc32c(0, &bytes[..56]);
         put(bytes, 56, &crc.to_le_bytes());
     });
     let error = JournalReader::open(folder.path()).unwrap_err();
-    assert!(matches!(error, JournalError::NewerVersion { version: 2, known: 1, .. }), "{error}");
+    assert!(matches!(error, JournalError::NewerVersion { version: 3, known: 2, .. }), "{error}");
     assert!(error.to_string().contains("use a newer spinward"), "{error}");
 }
 
@@ -145,7 +139,7 @@ fn a_foreign_file_and_a_stream_of_another_kind_are_named() {
         assert!(matches!(error, JournalError::Foreign { .. }), "{error}");
         assert!(error.to_string().contains("00000000.seg is not a segment of a journal"), "{error}");
     }
-    std::fs::write(segment(folder.path(), 0), golden()).unwrap();
+    std::fs::write(segment(folder.path(), 0), golden(2)).unwrap();
     std::fs::write(folder.path().join("notes.txt"), "not ours").unwrap();
     assert_eq!(verify(folder.path()).unwrap().frames, 3, "files with other names do not matter");
 }

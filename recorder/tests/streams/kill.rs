@@ -20,6 +20,7 @@ fn child_that_appends_until_it_is_killed() {
         segments_ahead: 3,
         flush_interval: Duration::from_millis(3),
         prefault_bytes: 1 << 16,
+        ..JournalConfig::default()
     };
     let mut writer = JournalWriter::create(Path::new(&folder), &config, &preparer).unwrap();
     let mut out = std::io::stderr();

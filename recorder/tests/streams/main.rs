@@ -7,9 +7,17 @@ mod round_trip;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod versions;
+#[cfg(test)]
 mod damage;
 #[cfg(test)]
+mod chain;
+#[cfg(test)]
 mod kill;
+#[cfg(test)]
+mod compact;
+#[cfg(test)]
+mod faults;
 #[cfg(test)]
 mod disk_full;
 #[cfg(test)]

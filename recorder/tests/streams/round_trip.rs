@@ -67,10 +67,12 @@ fn a_second_writer_is_refused_while_the_first_one_writes_and_after_it_has_finish
     let mut first = JournalWriter::create(folder.path(), &TINY, &preparer).unwrap();
     first.append(&frame(1, 10)).unwrap();
     let refused = JournalWriter::create(folder.path(), &TINY, &preparer).unwrap_err();
-    assert!(matches!(refused, JournalError::AlreadyWritten { .. }), "{refused}");
+    assert!(matches!(refused, JournalError::InUse { .. }), "{refused}");
+    assert!(refused.to_string().contains(&format!("by process {}", std::process::id())), "{refused}");
     first.append(&frame(2, 10)).unwrap();
     first.finish().unwrap();
     let refused = JournalWriter::create(folder.path(), &TINY, &preparer).unwrap_err();
+    assert!(matches!(refused, JournalError::AlreadyWritten { .. }), "{refused}");
     assert!(refused.to_string().contains("start a new session"), "{refused}");
     assert_eq!(verify(folder.path()).unwrap().frames, 2);
 }

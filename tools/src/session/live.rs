@@ -26,9 +26,10 @@ use spinward_gateways::operator::{OperatorInbox, operator_queue};
 use spinward_gateways::paper::{PaperVenue, StageBook};
 use spinward_gateways::simulation::Simulation;
 use spinward_recorder::{
-    AuditWriter, Ended, ExitDriver, Fingerprint, Host, Identity, InterferenceHeader, InterferenceLog,
-    InterferenceWatch, JournalSink, JournalWriter, LatencyLog, LatencySummary, Manifest, OrderTap,
-    OrderWriter, Preparer, SessionFolder, SessionTap, StampTime, StateChange, latency_exchange, rfc3339,
+    AuditWriter, Durability, Ended, ExitDriver, Fingerprint, Host, Identity, InterferenceHeader,
+    InterferenceLog, InterferenceWatch, JournalSink, JournalWriter, LatencyLog, LatencySummary, Manifest,
+    OrderTap, OrderWriter, Preparer, SessionFolder, SessionTap, StampTime, StateChange, chain_text,
+    latency_exchange, rfc3339,
 };
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -113,9 +114,9 @@ pub(crate) fn run(
     let mut manifest =
         manifest(settings, options, &folder, &identity, &topology.name, recovered.as_ref(), &machine, now);
     manifest.write(&folder.manifest())?;
-    let preparer = Preparer::start()?;
+    let preparer = Preparer::start_slowed(settings.faults.flush_delay)?;
     let journal = JournalWriter::create_as(&folder.journal(), &settings.journal(), &preparer, identity)?;
-    let audit = AuditWriter::create_as(&folder.audit(), &settings.journal(), &preparer, identity)?;
+    let audit = AuditWriter::create_as(&folder.audit(), &settings.audit(), &preparer, identity)?;
     std::fs::create_dir_all(folder.latency())
         .with_context(|| format!("cannot make the folder {}", folder.latency().display()))?;
     let whose = format!(
@@ -146,6 +147,13 @@ pub(crate) fn run(
     let mut sources = Sources::new(settings, &stages, &simulation, &journal, &audit);
     let mut tap = SessionTap::new(clock.clone(), Some(audit), Some(latency), 0, outcome)
         .with_changes(Arc::clone(&changes));
+    if settings.audit().durability == Durability::Sync {
+        tap = tap.holding_orders();
+    }
+    let mut frames = JournalSink::new(journal, ended);
+    if settings.journal().durability == Durability::Sync {
+        frames = frames.holding_orders();
+    }
     let driver = match orders {
         Some((orders, exits)) => {
             sources.add_orders(&orders, &exits);
@@ -163,7 +171,7 @@ pub(crate) fn run(
         stages,
         driver,
         Some(Box::new(SessionInbox { first, socket })),
-        JournalSink::new(journal, ended),
+        frames,
         tap,
     )
     .map_err(Failure::usage)?;
@@ -203,17 +211,15 @@ pub(crate) fn run(
     collector.poll(self::now())?;
     follow_latch()?;
     let mut problems = Vec::new();
-    if let Some(audit) = tap.audit
-        && let Err(error) = audit.finish()
-    {
-        problems.push(format!("the audit is not whole: {error}"));
+    let mut ended = Ended { frames: tap.frame, ..Ended::default() };
+    match tap.audit.map(AuditWriter::finish) {
+        Some(Ok(finished)) => ended.audit_chain = Some(chain_text(&finished.chain)),
+        Some(Err(error)) => problems.push(format!("the audit is not whole: {error}")),
+        None => {}
     }
-    match written.recv() {
-        Ok(journal) => {
-            if let Err(error) = journal.finish() {
-                problems.push(format!("the journal is not whole: {error}"));
-            }
-        }
+    match written.recv().map(JournalWriter::finish) {
+        Ok(Ok(finished)) => ended.journal_chain = Some(chain_text(&finished.chain)),
+        Ok(Err(error)) => problems.push(format!("the journal is not whole: {error}")),
         Err(_) => problems.push("the journal was not ended".to_owned()),
     }
     // What is stored of latency is no part of the session: it is whole without.
@@ -233,11 +239,9 @@ pub(crate) fn run(
     }
     side.stop();
     drop(preparer);
-    manifest.ended = Some(Ended {
-        at: rfc3339(self::now()),
-        reason: if problems.is_empty() { "end of the session".to_owned() } else { problems.join("; ") },
-        frames: tap.frame,
-    });
+    ended.at = rfc3339(self::now());
+    ended.reason = if problems.is_empty() { "end of the session".to_owned() } else { problems.join("; ") };
+    manifest.ended = Some(ended);
     manifest.write(&folder.manifest())?;
     let attribution = Attribution::new(settings, &folder, &sources);
     Ok(Summary::new(

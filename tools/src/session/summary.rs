@@ -70,6 +70,11 @@ impl Attribution {
                 output::count(sources.pipeline.stalls.value())
             )
         });
+        let slow = settings.faults.flush_delay;
+        let fault = fault.or_else(|| {
+            let slow = u64::try_from(slow.as_nanos()).ok().filter(|nanos| *nanos > 0)?;
+            Some(format!("every flush took {} longer on purpose", output::nanos(slow)))
+        });
         // What cannot be read is no reason to be without a summary.
         let tail = tail::of_session(folder).unwrap_or_else(|error| {
             eprintln!("warning: {error}");

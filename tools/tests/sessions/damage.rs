@@ -18,6 +18,7 @@ fn segments(session: &Path) -> Vec<(PathBuf, u64)> {
     let mut found: Vec<(PathBuf, u64)> = std::fs::read_dir(session.join("journal"))
         .unwrap()
         .map(|entry| entry.unwrap())
+        .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "seg"))
         .map(|entry| (entry.path(), entry.metadata().unwrap().len()))
         .collect();
     found.sort();

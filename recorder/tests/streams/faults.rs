@@ -1,0 +1,122 @@
+//! What the system may do to a stream beside killing it: a clock set back, a folder that cannot be written, two processes at once, a slow disk.
+
+use crate::common::{TINY, append, folder, frame, segment};
+use spinward_engine::words::Nanos;
+use spinward_recorder::{
+    AppendError, Durability, JournalConfig, JournalError, JournalReader, JournalWriter, Preparer, segments,
+    verify,
+};
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+#[test]
+fn a_clock_that_steps_back_keeps_the_order_of_the_frames_and_is_told_of() {
+    let folder = folder();
+    let preparer = Preparer::manual();
+    let mut writer = JournalWriter::create(folder.path(), &TINY, &preparer).unwrap();
+    for sequence in 1..=100u64 {
+        let mut frame = frame(sequence, 96);
+        let back = if sequence >= 50 { 7_000 } else { 0 };
+        frame.header.receive_time = Nanos::new(1_000_000 + sequence as i64 * 10 - back);
+        append(&mut writer, &preparer, &frame);
+    }
+    writer.finish().unwrap();
+    let found = verify(folder.path()).unwrap();
+    assert_eq!((found.frames, found.clock_steps_back, found.clock_step_ns_max), (100, 1, 6_990));
+    // The second segment holds both sides of the step, so its range of times is not that of its ends.
+    assert_eq!(segments(folder.path()).unwrap()[1].times_ns, Some((1_000_500 - 7_000, 1_000_490)));
+    // A search by time gives all that was received then, also behind the step.
+    let mut reader = JournalReader::open_at_time(folder.path(), Nanos::new(1_000_400)).unwrap();
+    assert_eq!(reader.next().unwrap().unwrap().sequence, 33);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_refused_at_the_start_with_its_name() {
+    let folder = folder();
+    let inner = folder.path().join("readonly");
+    std::fs::create_dir(&inner).unwrap();
+    std::fs::set_permissions(&inner, std::fs::Permissions::from_mode(0o555)).unwrap();
+    if std::fs::write(inner.join("probe"), "").is_ok() {
+        // Root may write everywhere: take what nobody may write.
+        let error = JournalWriter::create("/proc/spinward".as_ref(), &TINY, &Preparer::manual()).unwrap_err();
+        assert!(error.to_string().contains("cannot write into /proc/spinward"), "{error}");
+        return;
+    }
+    let error = JournalWriter::create(&inner, &TINY, &Preparer::manual()).unwrap_err();
+    assert!(error.to_string().contains("readonly"), "{error}");
+}
+
+const FOLDER: &str = "SPINWARD_LOCK_TEST_FOLDER";
+
+/// What the other process does: tries to write into the same folder. Runs only when the test below starts it.
+#[test]
+fn child_that_wants_the_same_folder() {
+    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    let error = JournalWriter::create(folder.as_ref(), &TINY, &Preparer::manual()).unwrap_err();
+    eprintln!("refused: {error}");
+}
+
+#[test]
+fn a_second_process_is_refused_and_told_who_has_the_session() {
+    let folder = folder();
+    let preparer = Preparer::manual();
+    let mut writer = JournalWriter::create(folder.path(), &TINY, &preparer).unwrap();
+    writer.append(&frame(1, 5)).unwrap();
+    let said = Command::new(std::env::current_exe().unwrap())
+        .args(["faults::child_that_wants_the_same_folder", "--exact", "--nocapture"])
+        .env(FOLDER, folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(said.contains(&format!("is in use by process {}", std::process::id())), "{said}");
+    writer.append(&frame(2, 5)).unwrap();
+    writer.finish().unwrap();
+    assert_eq!(verify(folder.path()).unwrap().frames, 2);
+    assert!(segment(folder.path(), 0).exists());
+}
+
+#[test]
+fn a_slow_disk_holds_back_what_is_called_durable_and_never_append() {
+    let folder = folder();
+    let delay = Duration::from_millis(200);
+    let preparer = Preparer::start_slowed(delay).unwrap();
+    let config = JournalConfig { segment_bytes: 1 << 20, durability: Durability::Sync, ..TINY };
+    let mut writer = JournalWriter::create(folder.path(), &config, &preparer).unwrap();
+    let start = Instant::now();
+    for sequence in 1..=1000 {
+        writer.append(&frame(sequence, 96)).unwrap();
+    }
+    // All are taken while the first flush still sleeps; a loaded machine may take long, but then the flush has ended, too.
+    let appended_in = start.elapsed();
+    assert!(writer.durable() == 0 || appended_in >= delay, "{appended_in:?}");
+    while writer.durable() < 1000 {
+        assert!(!writer.is_broken());
+        std::thread::yield_now();
+    }
+    assert!(start.elapsed() >= delay, "the flush was slow");
+    writer.finish().unwrap();
+}
+
+#[test]
+fn flushes_come_at_their_interval_without_anybody_asking() {
+    let folder = folder();
+    let preparer = Preparer::start().unwrap();
+    for durability in [Durability::Flush(Duration::from_millis(2)), Durability::Sync] {
+        let config = JournalConfig { durability, ..TINY };
+        let folder = folder.path().join(durability.to_string().replace('=', "-"));
+        let mut writer = JournalWriter::create(&folder, &config, &preparer).unwrap();
+        for sequence in 1..=200 {
+            while writer.append(&frame(sequence, 96)) == Err(AppendError::NoSegment) {
+                std::thread::yield_now();
+            }
+        }
+        while writer.durable() < 200 {
+            std::thread::yield_now();
+        }
+        assert_eq!(writer.durable(), writer.appended());
+        writer.finish().unwrap();
+    }
+    let error = JournalWriter::create(&folder.path().join("sync"), &TINY, &preparer).unwrap_err();
+    assert!(matches!(error, JournalError::AlreadyWritten { .. }), "{error}");
+}
