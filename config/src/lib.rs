@@ -22,8 +22,8 @@ pub use instrument::{FEED_SOURCE, FeeSettings, InstrumentSettings, LimitSettings
 pub use overrides::Overrides;
 pub use problem::{ConfigError, Place, Problem};
 pub use settings::{
-    Address, ArrivalKind, BinanceSettings, BookSettings, CoreSettings, FaultSettings, FeedKind, FeedSettings,
-    JournalSettings, LatencySettings, MetricsSettings, OperatorSettings, Pace, PaperSettings,
+    Address, ArrivalKind, BinanceSettings, BookSettings, CoreSettings, Endpoint, FaultSettings, FeedKind,
+    FeedSettings, JournalSettings, LatencySettings, MetricsSettings, OperatorSettings, Pace, PaperSettings,
     PipelineSettings, Preset, RiskSettings, SessionSettings, Settings, SimulationSettings, SocketPath,
     StallStage, SyntheticSettings, TopologySettings, known_keys,
 };

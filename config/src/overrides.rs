@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// Options as they were written; `None` was not given.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Overrides {
-    /// `--feed`: `synthetic`, `itch50:FILE` or `binance:FILE[,FILE…]`.
+    /// `--feed`: `synthetic`, `itch50:FILE`, `pcap:FILE[,FILE…]` or `binance:FILE[,FILE…]`.
     pub feed: Option<String>,
     /// `--date`: the session's date of an ITCH file.
     pub date: Option<String>,
@@ -180,15 +180,18 @@ fn feed_of(text: &str) -> Result<(FeedKind, Vec<PathBuf>), Wrong> {
     };
     let kind = choose(name, &FeedKind::NAMES).map_err(|_| {
         let what = format!("{name:?} is not a feed");
-        Wrong::new(what, "use synthetic, itch50:FILE or binance:FILE[,FILE…]")
+        Wrong::new(what, "use synthetic, itch50:FILE, pcap:FILE[,FILE…] or binance:FILE[,FILE…]")
     })?;
     let files: Vec<PathBuf> = files.split(',').filter(|file| !file.is_empty()).map(PathBuf::from).collect();
     let mend = |mend: &str| Wrong::new(format!("{text:?} does not name what the feed reads"), mend);
     match (kind, files.len()) {
-        (FeedKind::Synthetic, 0) | (FeedKind::Itch50, 1) | (FeedKind::Binance, 1..) => Ok((kind, files)),
+        (FeedKind::Synthetic, 0) | (FeedKind::Itch50, 1) | (FeedKind::Binance | FeedKind::Pcap, 1..) => {
+            Ok((kind, files))
+        }
         (FeedKind::Synthetic, _) => Err(mend("use synthetic without a file")),
         (FeedKind::Itch50, _) => Err(mend("use itch50:FILE with one file")),
         (FeedKind::Binance, _) => Err(mend("use binance:FILE[,FILE…]")),
+        (FeedKind::Pcap, _) => Err(mend("use pcap:FILE[,FILE…]")),
     }
 }
 

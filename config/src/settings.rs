@@ -8,7 +8,7 @@ mod latency;
 pub use engine::{BookSettings, CoreSettings, PipelineSettings, Preset, RiskSettings, TopologySettings};
 pub use latency::{FaultSettings, LatencySettings, StallStage};
 pub use market::{
-    ArrivalKind, BinanceSettings, FeedKind, FeedSettings, Pace, PaperSettings, SessionSettings,
+    ArrivalKind, BinanceSettings, Endpoint, FeedKind, FeedSettings, Pace, PaperSettings, SessionSettings,
     SimulationSettings, SyntheticSettings,
 };
 pub use outputs::{Address, JournalSettings, MetricsSettings, OperatorSettings, SocketPath};

@@ -3,6 +3,7 @@
 //! Codecs and state machines are sans-I/O; files and sockets are opened in modules that say so. Never: the recorder, a decision about trading.
 
 pub mod feed;
+pub mod notice;
 pub mod file;
 pub mod pcap;
 pub mod soup;

@@ -72,7 +72,7 @@ pub(crate) struct RunArgs {
     /// Configuration file; without it the built-in one (see `spinward config init`).
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Market data: `synthetic`, `itch50:FILE` or `binance:FILE[,FILE…]` (plain or gzip).
+    /// Market data: `synthetic`, `itch50:FILE`, `pcap:FILE[,FILE…]` (MoldUDP64) or `binance:FILE[,FILE…]`; files plain or gzip.
     #[arg(long, value_name = "FEED")]
     pub(crate) feed: Option<String>,
     /// Date of an ITCH file (YYYY-MM-DD, New York), for times since the epoch.
@@ -192,6 +192,8 @@ pub(crate) enum BookFormat {
     Itch50,
     /// Binance captures: lines of local time and raw JSON.
     Binance,
+    /// pcap or pcapng of MoldUDP64 with ITCH 5.0.
+    Pcap,
 }
 
 #[derive(Args, Debug)]
@@ -208,6 +210,9 @@ pub(crate) struct BookArgs {
     /// ITCH: date of the session (YYYY-MM-DD, New York), for times since the epoch; without it times count from midnight.
     #[arg(long, value_name = "DATE")]
     pub(crate) date: Option<String>,
+    /// pcap: where a line is sent to (ADDRESS:PORT); once or twice. Without it: the first two destinations in the capture.
+    #[arg(long, value_name = "LINE")]
+    pub(crate) line: Vec<std::net::SocketAddrV4>,
     /// Print the summary as JSON.
     #[arg(long)]
     pub(crate) json: bool,

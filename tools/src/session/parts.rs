@@ -14,6 +14,7 @@ use spinward_gateways::binance::BinanceDecoder;
 use spinward_gateways::feed::MarketFeed;
 use spinward_gateways::file::{self, FileFormat, FileSpec};
 use spinward_gateways::itch50::Itch50Decoder;
+use spinward_gateways::notice::NoticeDecoder;
 use spinward_gateways::synthetic::SyntheticFeed;
 
 /// Everything wrong with settings that only shows on this host, with these strategies registered.
@@ -34,6 +35,10 @@ pub(crate) fn check(settings: &Settings, registry: &Registry, host: &HostCores) 
 pub(crate) fn decoder(settings: &Settings) -> Result<Box<dyn Decoder>, Failure> {
     Ok(match settings.feed.kind {
         FeedKind::Synthetic | FeedKind::Itch50 => Box::new(Itch50Decoder::new(settings.itch50())),
+        FeedKind::Pcap => {
+            let itch50 = settings.itch50();
+            Box::new(NoticeDecoder::new(Itch50Decoder::new(itch50), itch50.source))
+        }
         FeedKind::Binance => Box::new(BinanceDecoder::new(&settings.binance()).map_err(Failure::usage)?),
     })
 }
@@ -53,6 +58,7 @@ pub(crate) fn feed(settings: &Settings) -> Result<Box<dyn MarketFeed>, Failure> 
             files(FileFormat::Itch50 { midnights: vec![settings.itch50().midnight.unwrap_or(Nanos::ZERO)] })
         }
         FeedKind::Binance => files(FileFormat::Binance),
+        FeedKind::Pcap => files(FileFormat::MoldCapture { lines: settings.feed_lines() }),
     }
 }
 
