@@ -1,4 +1,4 @@
-//! The exchange: a matching engine, the market data it makes, and those who trade on it. No sockets here, and no clock.
+//! The exchange: a matching engine, the market data it makes, and those who trade on it. No sockets here, and no clock, but in [`server`].
 //!
 //! ```text
 //!  participants ──▶ commands ──▶ Engine (admission → matching | auction, over ladders) ──▶ outputs ──▶ ItchWriter ──▶ ITCH 5.0 messages
@@ -16,6 +16,7 @@ mod query;
 mod naive;
 mod itch;
 mod participants;
+pub mod server;
 
 pub use engine::Engine;
 pub use itch::{ItchWriter, MessageSink};
