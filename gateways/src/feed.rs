@@ -3,6 +3,7 @@
 use crate::mold::ReceiverCounters;
 use spinward_engine::counters::Gauge;
 use spinward_engine::words::Nanos;
+use std::sync::Arc;
 
 /// One message of a feed.
 #[derive(Clone, Copy, Debug)]
@@ -34,14 +35,19 @@ pub enum Peek<'a> {
     Failed(&'a FeedError),
 }
 
-/// Market data that is polled: never blocks, never allocates or makes a system call after construction (what must be read from a
-/// disk is read by a thread of the feed's own).
+/// Market data that is polled: never blocks, never allocates after construction. What must be read from a disk is read by a thread of the feed's
+/// own; sockets are read in place and never wait.
 pub trait MarketFeed: Send {
     /// The next message.
     fn peek(&mut self) -> Peek<'_>;
 
     /// Goes on to the message after it.
     fn advance(&mut self);
+
+    /// What the receiver of its stream counts, if it has one.
+    fn stream(&self) -> Option<Arc<StreamCounters>> {
+        None
+    }
 }
 
 /// What the receiver of a numbered stream counts, for other threads to read.
@@ -62,6 +68,8 @@ pub struct StreamCounters {
     pub requests: Gauge,
     /// Messages that never came.
     pub lost: Gauge,
+    /// Snapshots that were fetched whole.
+    pub snapshots: Gauge,
 }
 
 impl StreamCounters {

@@ -88,7 +88,7 @@ pub struct FileCounters {
     /// Messages whose time was before that of the message before them; they were given that one's.
     pub time_corrections: Counter,
     /// Captures: the stream in them.
-    pub stream: StreamCounters,
+    pub stream: Arc<StreamCounters>,
 }
 
 /// Opens the files.
@@ -245,6 +245,10 @@ impl MarketFeed for FileFeed {
         if self.next < self.current.entries.len() {
             self.next += 1;
         }
+    }
+
+    fn stream(&self) -> Option<Arc<StreamCounters>> {
+        Some(Arc::clone(&self.counters.stream))
     }
 }
 

@@ -72,9 +72,15 @@ pub(crate) struct RunArgs {
     /// Configuration file; without it the built-in one (see `spinward config init`).
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Market data: `synthetic`, `itch50:FILE`, `pcap:FILE[,FILE…]` (MoldUDP64) or `binance:FILE[,FILE…]`; files plain or gzip.
+    /// Market data: `synthetic`, `itch50:FILE`, `pcap:FILE[,FILE…]` or `binance:FILE[,FILE…]`, files plain or gzip; `mold:ADDR[,ADDR]` (lines A and B of MoldUDP64).
     #[arg(long, value_name = "FEED")]
     pub(crate) feed: Option<String>,
+    /// Where orders go: `paper`, or `ouch:ADDR` (with the feed mold).
+    #[arg(long, value_name = "VENUE")]
+    pub(crate) venue: Option<String>,
+    /// Orders go to the paper venue: `--venue paper`.
+    #[arg(long, conflicts_with = "venue")]
+    pub(crate) paper: bool,
     /// Date of an ITCH file (YYYY-MM-DD, New York), for times since the epoch.
     #[arg(long, value_name = "DATE")]
     pub(crate) date: Option<String>,

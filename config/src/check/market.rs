@@ -44,6 +44,12 @@ impl Checker<'_> {
         let feed = &settings.feed;
         match (feed.kind, feed.files.len()) {
             (FeedKind::Synthetic, 0) | (FeedKind::Itch50, 1) | (FeedKind::Binance | FeedKind::Pcap, 1..) => {}
+            (FeedKind::Mold, 0) => {}
+            (FeedKind::Mold, _) => self.refuse(
+                "feed.files",
+                "a feed on the network reads no files",
+                "remove them, or set kind to \"pcap\"",
+            ),
             (FeedKind::Synthetic, _) => self.refuse(
                 "feed.files",
                 "the synthetic market reads no files",
@@ -67,16 +73,22 @@ impl Checker<'_> {
             (FeedKind::Binance, Some(_)) => {
                 self.refuse("feed.date", "captures of Binance bring their own time", "remove the date");
             }
-            (FeedKind::Itch50 | FeedKind::Pcap | FeedKind::Synthetic, _) | (FeedKind::Binance, None) => {}
+            (FeedKind::Itch50 | FeedKind::Pcap | FeedKind::Mold | FeedKind::Synthetic, _)
+            | (FeedKind::Binance, None) => {}
         }
         if feed.kind == FeedKind::Pcap {
             if feed.lines.len() > 2 {
                 let what = format!("{} lines; MoldUDP64 has A and B", feed.lines.len());
                 self.refuse("feed.lines", what, "name one or two, or none to take the capture's own");
             }
+        } else if feed.kind == FeedKind::Mold {
+            if !(1..=2).contains(&feed.lines.len()) {
+                let what = format!("{} lines; MoldUDP64 has A, or A and B", feed.lines.len());
+                self.refuse("feed.lines", what, "write lines = [\"ADDRESS:PORT\", \"ADDRESS:PORT\"]");
+            }
         } else if !feed.lines.is_empty() {
             let what = format!("the feed {} has no lines", feed.kind.name());
-            self.refuse("feed.lines", what, "remove them, or set kind to \"pcap\"");
+            self.refuse("feed.lines", what, "remove them, or set kind to \"mold\" or \"pcap\"");
         }
         self.synthetic();
         let binance = &feed.binance;

@@ -58,20 +58,23 @@ pub enum FeedKind {
     Binance,
     /// Captures of a network (pcap, pcapng) with ITCH 5.0 in MoldUDP64, in order.
     Pcap,
+    /// ITCH 5.0 in MoldUDP64, as it comes.
+    Mold,
 }
 
 impl FeedKind {
-    pub(crate) const NAMES: [(&'static str, FeedKind); 4] = [
+    pub(crate) const NAMES: [(&'static str, FeedKind); 5] = [
         ("synthetic", FeedKind::Synthetic),
         ("itch50", FeedKind::Itch50),
         ("binance", FeedKind::Binance),
         ("pcap", FeedKind::Pcap),
+        ("mold", FeedKind::Mold),
     ];
 
     /// Whether its messages are ITCH 5.0.
     pub const fn is_itch50(self) -> bool {
         match self {
-            Self::Synthetic | Self::Itch50 | Self::Pcap => true,
+            Self::Synthetic | Self::Itch50 | Self::Pcap | Self::Mold => true,
             Self::Binance => false,
         }
     }
@@ -87,6 +90,7 @@ choices!(FeedKind:
     "itch50" => FeedKind::Itch50,
     "binance" => FeedKind::Binance,
     "pcap" => FeedKind::Pcap,
+    "mold" => FeedKind::Mold,
 );
 
 /// An address and a port.
@@ -126,10 +130,15 @@ pub struct FeedSettings {
     pub kind: FeedKind,
     /// The files; none for `synthetic`, one for `itch50`.
     pub files: Vec<PathBuf>,
-    /// `pcap`: where lines A and B are sent to; none: the first two destinations of the capture.
+    /// `mold`: where lines A and B are received, addresses of this host or groups. `pcap`: where they are sent to; none: the first two destinations of
+    /// the capture.
     pub lines: Vec<Endpoint>,
     /// `itch50`, `pcap` and `synthetic`: the session's date in New York (ITCH tells only the time of day). The synthetic market has a default.
     pub date: Option<Date>,
+    /// `mold`: where lost packets are asked for.
+    pub retransmission: Option<Endpoint>,
+    /// `mold`: where snapshots are fetched, with the login of `[venue]`.
+    pub snapshot: Option<Endpoint>,
     /// `[feed.synthetic]`
     pub synthetic: SyntheticSettings,
     /// `[feed.binance]`
@@ -143,6 +152,11 @@ impl std::fmt::Display for FeedSettings {
         for (index, file) in self.files.iter().enumerate() {
             write!(f, "{}{}", if index == 0 { ':' } else { ',' }, file.display())?;
         }
+        if self.kind == FeedKind::Mold {
+            for (index, line) in self.lines.iter().enumerate() {
+                write!(f, "{}{}", if index == 0 { ':' } else { ',' }, line.0)?;
+            }
+        }
         Ok(())
     }
 }
@@ -152,6 +166,8 @@ impl Section for FeedSettings {
         visitor.key("kind", &mut self.kind);
         visitor.key("files", &mut self.files);
         visitor.key("lines", &mut self.lines);
+        visitor.optional("retransmission", &mut self.retransmission);
+        visitor.optional("snapshot", &mut self.snapshot);
         visitor.optional("date", &mut self.date);
         visitor.section("synthetic", &mut self.synthetic);
         visitor.section("binance", &mut self.binance);
