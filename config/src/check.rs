@@ -2,6 +2,7 @@
 
 mod engine;
 mod market;
+mod venue;
 
 use crate::problem::Problem;
 use crate::settings::Settings;
@@ -35,6 +36,7 @@ impl Settings {
         let mut checker = Checker { settings: self, problems: Vec::new() };
         checker.session();
         checker.feed();
+        checker.venue();
         checker.simulation();
         checker.pipeline();
         checker.topology();

@@ -1,5 +1,7 @@
 //! Settings to each crate's plain `Config`.
 
+mod network;
+
 use crate::calendar::ALWAYS;
 use crate::field::nanos;
 use crate::instrument::FEED_SOURCE;
@@ -20,7 +22,7 @@ use spinward_gateways::paper::{Latency, PaperConfig};
 use spinward_gateways::simulation::SimulationConfig;
 use spinward_gateways::synthetic::{Arrivals, SyntheticConfig};
 use spinward_recorder::{Durability, JournalConfig};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -237,6 +239,11 @@ impl Settings {
             flush_interval: journal.flush_interval,
             prefault_bytes: journal.prefault_bytes.0,
         }
+    }
+
+    /// Where lines A and B of the feed are sent to.
+    pub fn feed_lines(&self) -> Vec<SocketAddrV4> {
+        self.feed.lines.iter().map(|line| line.0).collect()
     }
 
     /// Decoder of an ITCH file, or of the synthetic market.

@@ -2,15 +2,17 @@
 
 use crate::field::{IDLE_NAMES, choose, parse_duration};
 use crate::problem::{ConfigError, Place, Problem, Wrong};
-use crate::settings::{Address, FeedKind, Pace, Preset, Settings};
+use crate::settings::{Address, Endpoint, FeedKind, Pace, Preset, Settings, VenueKind};
 use jiff::civil::Date;
 use std::path::PathBuf;
 
 /// Options as they were written; `None` was not given.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Overrides {
-    /// `--feed`: `synthetic`, `itch50:FILE` or `binance:FILE[,FILE…]`.
+    /// `--feed`: `synthetic`, `itch50:FILE`, `pcap:FILE[,FILE…]` or `binance:FILE[,FILE…]`.
     pub feed: Option<String>,
+    /// `--venue`: `paper` or `ouch:ADDRESS`.
+    pub venue: Option<String>,
     /// `--date`: the session's date of an ITCH file.
     pub date: Option<String>,
     /// `--pace`: `max`, `realtime` or `xN`.
@@ -44,9 +46,18 @@ impl Settings {
         applying.read("--feed", "feed.kind", overrides.feed.as_deref(), feed_of, |settings, feed| {
             settings.feed.kind = feed.0;
             settings.feed.files = feed.1;
+            settings.feed.lines = feed.2;
             settings.feed.date = None;
         });
         applying.also("--feed", "feed.files", overrides.feed.is_some());
+        applying.also("--feed", "feed.lines", overrides.feed.is_some());
+        applying.read("--venue", "venue.kind", overrides.venue.as_deref(), venue_of, |settings, venue| {
+            settings.venue.kind = venue.0;
+            if venue.1.is_some() {
+                settings.venue.address = venue.1;
+            }
+        });
+        applying.also("--venue", "venue.address", overrides.venue.is_some());
         applying.also("--feed", "feed.date", overrides.feed.is_some());
         applying.read("--date", "feed.date", overrides.date.as_deref(), date_of, |settings, date| {
             settings.feed.date = Some(date);
@@ -173,22 +184,52 @@ impl Applying<'_> {
     }
 }
 
-fn feed_of(text: &str) -> Result<(FeedKind, Vec<PathBuf>), Wrong> {
+fn venue_of(text: &str) -> Result<(VenueKind, Option<Endpoint>), Wrong> {
+    match text.split_once(':') {
+        None if text == "paper" => Ok((VenueKind::Paper, None)),
+        None if text == "ouch" => Ok((VenueKind::Ouch, None)),
+        Some(("ouch", address)) => Ok((VenueKind::Ouch, Some(Endpoint::from_text(address)?))),
+        None | Some(_) => Err(Wrong::new(format!("{text:?} is not a venue"), "use paper or ouch:ADDRESS")),
+    }
+}
+
+fn feed_of(text: &str) -> Result<(FeedKind, Vec<PathBuf>, Vec<Endpoint>), Wrong> {
     let (name, files) = match text.split_once(':') {
         Some((name, files)) => (name, files),
         None => (text, ""),
     };
     let kind = choose(name, &FeedKind::NAMES).map_err(|_| {
         let what = format!("{name:?} is not a feed");
-        Wrong::new(what, "use synthetic, itch50:FILE or binance:FILE[,FILE…]")
+        Wrong::new(
+            what,
+            "use synthetic, itch50:FILE, pcap:FILE[,FILE…], binance:FILE[,FILE…] or mold:ADDRESS[,ADDRESS]",
+        )
     })?;
+    if kind == FeedKind::Mold {
+        let lines: Vec<Endpoint> = files
+            .split(',')
+            .filter(|line| !line.is_empty())
+            .map(Endpoint::from_text)
+            .collect::<Result<_, _>>()?;
+        return match lines.len() {
+            1 | 2 => Ok((kind, Vec::new(), lines)),
+            _ => Err(Wrong::new(
+                format!("{text:?} does not name one or two lines"),
+                "use mold:ADDRESS[,ADDRESS]",
+            )),
+        };
+    }
     let files: Vec<PathBuf> = files.split(',').filter(|file| !file.is_empty()).map(PathBuf::from).collect();
     let mend = |mend: &str| Wrong::new(format!("{text:?} does not name what the feed reads"), mend);
     match (kind, files.len()) {
-        (FeedKind::Synthetic, 0) | (FeedKind::Itch50, 1) | (FeedKind::Binance, 1..) => Ok((kind, files)),
+        (FeedKind::Synthetic, 0) | (FeedKind::Itch50, 1) | (FeedKind::Binance | FeedKind::Pcap, 1..) => {
+            Ok((kind, files, Vec::new()))
+        }
         (FeedKind::Synthetic, _) => Err(mend("use synthetic without a file")),
         (FeedKind::Itch50, _) => Err(mend("use itch50:FILE with one file")),
         (FeedKind::Binance, _) => Err(mend("use binance:FILE[,FILE…]")),
+        (FeedKind::Pcap, _) => Err(mend("use pcap:FILE[,FILE…]")),
+        (FeedKind::Mold, _) => Err(mend("use mold:ADDRESS[,ADDRESS]")),
     }
 }
 

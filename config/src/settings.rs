@@ -4,14 +4,16 @@ mod engine;
 mod market;
 mod outputs;
 mod latency;
+mod venue;
 
 pub use engine::{BookSettings, CoreSettings, PipelineSettings, Preset, RiskSettings, TopologySettings};
 pub use latency::{FaultSettings, LatencySettings, StallStage};
 pub use market::{
-    ArrivalKind, BinanceSettings, FeedKind, FeedSettings, Pace, PaperSettings, SessionSettings,
+    ArrivalKind, BinanceSettings, Endpoint, FeedKind, FeedSettings, Pace, PaperSettings, SessionSettings,
     SimulationSettings, SyntheticSettings,
 };
 pub use outputs::{Address, JournalSettings, MetricsSettings, OperatorSettings, SocketPath};
+pub use venue::{LimitKind, VenueKind, VenueSettings};
 
 use crate::calendar::CalendarSettings;
 use crate::document::{Places, Source};
@@ -33,6 +35,8 @@ pub struct Settings {
     pub feed: FeedSettings,
     /// `[simulation]`
     pub simulation: SimulationSettings,
+    /// `[venue]`
+    pub venue: VenueSettings,
     /// `[paper]`
     pub paper: PaperSettings,
     /// `[pipeline]`
@@ -68,6 +72,7 @@ impl Section for Settings {
         visitor.section("session", &mut self.session);
         visitor.section("feed", &mut self.feed);
         visitor.section("simulation", &mut self.simulation);
+        visitor.section("venue", &mut self.venue);
         visitor.section("paper", &mut self.paper);
         visitor.section("pipeline", &mut self.pipeline);
         visitor.section("topology", &mut self.topology);

@@ -72,7 +72,7 @@ pub use orders::OpenOrder;
 pub use position::Position;
 pub use stage::Risk;
 pub use state::{OrderInput, OrderState, Transition, transition};
-pub use trading::{Latch, OPERATOR, RISK};
+pub use trading::{GATEWAY, Latch, OPERATOR, RISK};
 
 use crate::words::Verdict;
 

@@ -1,4 +1,4 @@
-//! The exchange: a matching engine, the market data it makes, and those who trade on it. No sockets here, and no clock.
+//! The exchange: a matching engine, the market data it makes, and those who trade on it. No sockets here, and no clock, but in [`server`].
 //!
 //! ```text
 //!  participants ──▶ commands ──▶ Engine (admission → matching | auction, over ladders) ──▶ outputs ──▶ ItchWriter ──▶ ITCH 5.0 messages
@@ -19,6 +19,7 @@ pub(crate) mod prng;
 pub(crate) mod zipf;
 mod arrival;
 mod participants;
+pub mod server;
 
 pub use arrival::Arrivals;
 pub use engine::Engine;

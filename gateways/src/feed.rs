@@ -1,6 +1,9 @@
 //! [`MarketFeed`]: recorded or generated market data, message by message, in the order of receive time.
 
+use crate::mold::ReceiverCounters;
+use spinward_engine::counters::Gauge;
 use spinward_engine::words::Nanos;
+use std::sync::Arc;
 
 /// One message of a feed.
 #[derive(Clone, Copy, Debug)]
@@ -32,12 +35,57 @@ pub enum Peek<'a> {
     Failed(&'a FeedError),
 }
 
-/// Market data that is polled: never blocks, never allocates or makes a system call after construction (what must be read from a
-/// disk is read by a thread of the feed's own).
+/// Market data that is polled: never blocks, never allocates after construction. What must be read from a disk is read by a thread of the feed's
+/// own; sockets are read in place and never wait.
 pub trait MarketFeed: Send {
     /// The next message.
     fn peek(&mut self) -> Peek<'_>;
 
     /// Goes on to the message after it.
     fn advance(&mut self);
+
+    /// What the receiver of its stream counts, if it has one.
+    fn stream(&self) -> Option<Arc<StreamCounters>> {
+        None
+    }
+}
+
+/// What the receiver of a numbered stream counts, for other threads to read.
+#[repr(align(128))]
+#[derive(Debug, Default)]
+pub struct StreamCounters {
+    /// Packets by line: A, B, retransmission.
+    pub packets: [Gauge; 3],
+    /// Messages that the other line had brought before, by line.
+    pub duplicates: [Gauge; 3],
+    /// Packets that could not be read.
+    pub malformed: Gauge,
+    /// Packets of another session, or with a number that cannot be.
+    pub foreign: Gauge,
+    /// Gaps that came up.
+    pub gaps: Gauge,
+    /// Requests for a retransmission.
+    pub requests: Gauge,
+    /// Messages that never came.
+    pub lost: Gauge,
+    /// Snapshots that were fetched whole.
+    pub snapshots: Gauge,
+}
+
+impl StreamCounters {
+    /// Takes over what the receiver has counted.
+    pub fn show(&self, counters: &ReceiverCounters) {
+        let shown = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        for (gauge, value) in self.packets.iter().zip(counters.packets) {
+            gauge.set(shown(value));
+        }
+        for (gauge, value) in self.duplicates.iter().zip(counters.duplicates) {
+            gauge.set(shown(value));
+        }
+        self.malformed.set(shown(counters.malformed.iter().sum()));
+        self.foreign.set(shown(counters.foreign.saturating_add(counters.implausible)));
+        self.gaps.set(shown(counters.gaps));
+        self.requests.set(shown(counters.requests));
+        self.lost.set(shown(counters.lost));
+    }
 }

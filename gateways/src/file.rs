@@ -14,14 +14,17 @@
 mod block;
 mod framing;
 mod reader;
+mod capture;
 
-use crate::feed::{FeedError, FeedMessage, MarketFeed, Peek};
+use crate::feed::{FeedError, FeedMessage, MarketFeed, Peek, StreamCounters};
 use block::{Block, BlockEnd};
+use capture::CaptureStream;
 use crossbeam_queue::ArrayQueue;
 use framing::{FRAMING_BYTES_MAX, Framing};
-use reader::{FileSource, Reader};
+use reader::{Content, FileSource, Reader};
 use spinward_engine::counters::Counter;
 use spinward_engine::words::{MESSAGE_BYTES_MAX, Nanos};
+use std::net::SocketAddrV4;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,6 +41,12 @@ pub enum FileFormat {
     },
     /// Lines `<local ns> <raw json>`. The receive time is the local time.
     Binance,
+    /// pcap or pcapng of MoldUDP64: the messages of lines A and B in their order, each once, with the [`Notice`](crate::notice::Notice)s of what the
+    /// capture lacks between them. The receive time is that of the capture. A fragment of IP is an error.
+    MoldCapture {
+        /// Where lines A and B are sent to; other datagrams are not looked at. None: the first two destinations; a third is an error.
+        lines: Vec<SocketAddrV4>,
+    },
 }
 
 /// What to read.
@@ -78,6 +87,8 @@ pub struct FileCounters {
     pub bytes: Counter,
     /// Messages whose time was before that of the message before them; they were given that one's.
     pub time_corrections: Counter,
+    /// Captures: the stream in them.
+    pub stream: Arc<StreamCounters>,
 }
 
 /// Opens the files.
@@ -132,8 +143,9 @@ impl FileFeed {
         }
         let mut sources = Vec::with_capacity(spec.paths.len());
         for (index, path) in spec.paths.iter().enumerate() {
-            let framing = match &spec.format {
-                FileFormat::Binance => Framing::Lines,
+            let content = match &spec.format {
+                FileFormat::MoldCapture { .. } => Content::Capture,
+                FileFormat::Binance => Content::Framed(Framing::Lines),
                 FileFormat::Itch50 { midnights } => {
                     let of_file = if midnights.len() == 1 { midnights.first() } else { midnights.get(index) };
                     let Some(&midnight) = of_file.filter(|_| midnights.len() <= spec.paths.len()) else {
@@ -143,11 +155,15 @@ impl FileFeed {
                             spec.paths.len()
                         )));
                     };
-                    Framing::Prefixed { midnight }
+                    Content::Framed(Framing::Prefixed { midnight })
                 }
             };
-            sources.push(FileSource::open(path, framing)?);
+            sources.push(FileSource::open(path, content)?);
         }
+        let stream = match &spec.format {
+            FileFormat::MoldCapture { lines } => Some(CaptureStream::new(lines)?),
+            FileFormat::Itch50 { .. } | FileFormat::Binance => None,
+        };
         let full = Arc::new(ArrayQueue::new(spec.blocks));
         let empty = Arc::new(ArrayQueue::new(spec.blocks));
         for _ in 0..spec.blocks {
@@ -163,6 +179,7 @@ impl FileFeed {
             Arc::clone(&empty),
             Arc::clone(&is_stopped),
             Arc::clone(&counters),
+            stream,
         );
         let thread = std::thread::Builder::new()
             .name("spinward-file".to_owned())
@@ -228,6 +245,10 @@ impl MarketFeed for FileFeed {
         if self.next < self.current.entries.len() {
             self.next += 1;
         }
+    }
+
+    fn stream(&self) -> Option<Arc<StreamCounters>> {
+        Some(Arc::clone(&self.counters.stream))
     }
 }
 

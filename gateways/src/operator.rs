@@ -28,3 +28,4 @@ pub use client::{SendError, send};
 pub use inbox::{OperatorInbox, OperatorSender, operator_queue};
 pub use line::{LINE_BYTES_MAX, LineError};
 pub use server::{CONNECTIONS_MAX, IDLE_TIMEOUT, OperatorError, OperatorServer, serve};
+pub(crate) use server::{SocketFile, bind_std};

@@ -57,7 +57,7 @@ mod acting;
 mod config;
 mod desk;
 mod draw;
-mod index;
+
 mod market;
 mod matching;
 mod message;

@@ -37,6 +37,7 @@ mod tests;
 pub use config::{Pace, SimulationConfig, SimulationError};
 pub use counters::{SimulationCounters, SourceIds};
 pub use merge::Simulation;
+pub(crate) use refusal::report as refusal_report;
 
 #[expect(unused_imports, reason = "named by the documentation above")]
 use {

@@ -31,7 +31,7 @@ pub use packet::{
     HEADER_BYTES, LoginAccepted, LoginRequest, PAYLOAD_BYTES_MAX, Packet, PacketError, RejectReason, frame,
 };
 pub use server::{CloseReason, Login, LoginCheck, ServerAction, ServerConfig, ServerSession, ServerState};
-pub use store::{SequencedStore, StoreFull};
+pub use store::{MessageStore, SequencedStore, StoreFull};
 pub use stream::PacketStream;
 
 /// Silence after which a side sends a heartbeat (§2.2.4, §2.3.3).

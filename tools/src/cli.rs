@@ -73,9 +73,15 @@ pub(crate) struct RunArgs {
     /// Configuration file; without it the built-in one (see `spinward config init`).
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Market data: `synthetic`, `itch50:FILE` or `binance:FILE[,FILE…]` (plain or gzip).
+    /// Market data: `synthetic`, `itch50:FILE`, `pcap:FILE[,FILE…]` or `binance:FILE[,FILE…]`, files plain or gzip; `mold:ADDR[,ADDR]` (lines A and B of MoldUDP64).
     #[arg(long, value_name = "FEED")]
     pub(crate) feed: Option<String>,
+    /// Where orders go: `paper`, or `ouch:ADDR` (with the feed mold).
+    #[arg(long, value_name = "VENUE")]
+    pub(crate) venue: Option<String>,
+    /// Orders go to the paper venue: `--venue paper`.
+    #[arg(long, conflicts_with = "venue")]
+    pub(crate) paper: bool,
     /// Date of an ITCH file (YYYY-MM-DD, New York), for times since the epoch.
     #[arg(long, value_name = "DATE")]
     pub(crate) date: Option<String>,
@@ -171,6 +177,8 @@ pub(crate) enum BookFormat {
     Itch50,
     /// Binance captures: lines of local time and raw JSON.
     Binance,
+    /// pcap or pcapng of MoldUDP64 with ITCH 5.0.
+    Pcap,
 }
 
 #[derive(Args, Debug)]
@@ -187,6 +195,9 @@ pub(crate) struct BookArgs {
     /// ITCH: date of the session (YYYY-MM-DD, New York), for times since the epoch; without it times count from midnight.
     #[arg(long, value_name = "DATE")]
     pub(crate) date: Option<String>,
+    /// pcap: where a line is sent to (ADDRESS:PORT); once or twice. Without it: the first two destinations in the capture.
+    #[arg(long, value_name = "LINE")]
+    pub(crate) line: Vec<std::net::SocketAddrV4>,
     /// Print the summary as JSON.
     #[arg(long)]
     pub(crate) json: bool,

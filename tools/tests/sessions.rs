@@ -11,6 +11,10 @@ mod ledger;
 mod determinism;
 #[path = "sessions/capture.rs"]
 mod capture;
+#[path = "sessions/pcap.rs"]
+mod pcap;
+#[path = "sessions/live.rs"]
+mod live;
 #[path = "sessions/kill.rs"]
 mod kill;
 #[path = "sessions/damage.rs"]

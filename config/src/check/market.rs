@@ -43,13 +43,19 @@ impl Checker<'_> {
         let settings = self.settings;
         let feed = &settings.feed;
         match (feed.kind, feed.files.len()) {
-            (FeedKind::Synthetic, 0) | (FeedKind::Itch50, 1) | (FeedKind::Binance, 1..) => {}
+            (FeedKind::Synthetic, 0) | (FeedKind::Itch50, 1) | (FeedKind::Binance | FeedKind::Pcap, 1..) => {}
+            (FeedKind::Mold, 0) => {}
+            (FeedKind::Mold, _) => self.refuse(
+                "feed.files",
+                "a feed on the network reads no files",
+                "remove them, or set kind to \"pcap\"",
+            ),
             (FeedKind::Synthetic, _) => self.refuse(
                 "feed.files",
                 "the synthetic market reads no files",
-                "remove them, or set kind to \"itch50\" or \"binance\"",
+                "remove them, or set kind to \"itch50\", \"pcap\" or \"binance\"",
             ),
-            (FeedKind::Itch50, 0) | (FeedKind::Binance, 0) => self.refuse(
+            (FeedKind::Itch50 | FeedKind::Binance | FeedKind::Pcap, 0) => self.refuse(
                 "feed.files",
                 format!("the feed {} has no file", feed.kind.name()),
                 "name it: files = [\"…\"]",
@@ -59,7 +65,7 @@ impl Checker<'_> {
             }
         }
         match (feed.kind, feed.date) {
-            (FeedKind::Itch50, None) if !settings.strategies.is_empty() => self.refuse(
+            (FeedKind::Itch50 | FeedKind::Pcap, None) if !settings.strategies.is_empty() => self.refuse(
                 "feed.date",
                 "the session's date is missing, so calendars and expiries cannot be kept",
                 "write the date in New York, like date = 2019-12-30",
@@ -67,7 +73,22 @@ impl Checker<'_> {
             (FeedKind::Binance, Some(_)) => {
                 self.refuse("feed.date", "captures of Binance bring their own time", "remove the date");
             }
-            (FeedKind::Itch50 | FeedKind::Synthetic, _) | (FeedKind::Binance, None) => {}
+            (FeedKind::Itch50 | FeedKind::Pcap | FeedKind::Mold | FeedKind::Synthetic, _)
+            | (FeedKind::Binance, None) => {}
+        }
+        if feed.kind == FeedKind::Pcap {
+            if feed.lines.len() > 2 {
+                let what = format!("{} lines; MoldUDP64 has A and B", feed.lines.len());
+                self.refuse("feed.lines", what, "name one or two, or none to take the capture's own");
+            }
+        } else if feed.kind == FeedKind::Mold {
+            if !(1..=2).contains(&feed.lines.len()) {
+                let what = format!("{} lines; MoldUDP64 has A, or A and B", feed.lines.len());
+                self.refuse("feed.lines", what, "write lines = [\"ADDRESS:PORT\", \"ADDRESS:PORT\"]");
+            }
+        } else if !feed.lines.is_empty() {
+            let what = format!("the feed {} has no lines", feed.kind.name());
+            self.refuse("feed.lines", what, "remove them, or set kind to \"mold\" or \"pcap\"");
         }
         self.synthetic();
         let binance = &feed.binance;
@@ -243,7 +264,7 @@ impl Checker<'_> {
                     did_you_mean(&instrument.calendar, names.iter().copied()),
                 );
             }
-            let is_shares = matches!(settings.feed.kind, FeedKind::Itch50 | FeedKind::Synthetic);
+            let is_shares = settings.feed.kind.is_itch50();
             if is_shares && instrument.lot.nanos != NANOS_PER_UNIT && instrument.lot.nanos > 0 {
                 let what = format!("lot is {}, but ITCH counts single shares", instrument.lot);
                 self.refuse(&format!("{path}.lot"), what, "write lot = 1");

@@ -416,6 +416,36 @@ fn feeds_have_the_files_that_they_read() {
 }
 
 #[test]
+fn a_venue_on_the_network_needs_an_address_a_login_and_a_feed_on_the_network() {
+    let others = refused_among_others(
+        "kind = \"paper\"",
+        "kind = \"ouch\"",
+        "venue.kind",
+        "the market of synthetic",
+        "mold",
+    );
+    assert_eq!(others, 3, "besides: where it is, and the login");
+    refused("limit_reserve = 100 ", "limit_reserve = 1000", "venue.limit_reserve", "1000 of 1000", "fewer");
+    refused(
+        "limit_messages = 1000 ",
+        "limit_messages = 0",
+        "venue.limit_messages",
+        "0 is out of range",
+        "1 to",
+    );
+    refused(
+        "breaker_open_max = \"30s\"",
+        "breaker_open_max = \"1ms\"",
+        "venue.breaker_open_max",
+        "shorter",
+        "breaker_open",
+    );
+    refused("user = \"trader\"", "user = \"a trader\"", "venue.user", "not of SoupBinTCP", "6 letters");
+    let lines = "lines = [\"127.0.0.1:1\", \"127.0.0.1:2\", \"127.0.0.1:3\"]";
+    refused("lines = []", lines, "feed.lines", "has no lines", "mold");
+}
+
+#[test]
 fn a_stage_that_stalls_on_purpose_is_warned_of_and_one_that_is_not_there_refused() {
     let text = DEFAULT_TOML.replacen("stall_stage = \"off\"", "stall_stage = \"book\"", 1);
     let loaded = from_text(Path::new("x.toml"), &text).unwrap();

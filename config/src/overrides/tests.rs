@@ -101,3 +101,23 @@ fn what_is_wrong_with_an_overridden_key_is_told_by_the_option() {
     let expected = expected.map(|(place, key)| (place.to_owned(), key.to_owned()));
     assert_eq!(told, expected);
 }
+
+#[test]
+fn a_feed_and_a_venue_on_the_network_are_given_by_their_addresses() {
+    let mut settings = from_text(Path::new("mine.toml"), DEFAULT_TOML).unwrap().settings;
+    let network = Overrides {
+        feed: given("mold:127.0.0.1:26477,239.0.0.1:26478"),
+        venue: given("ouch:127.0.0.1:26500"),
+        ..Overrides::default()
+    };
+    settings.apply(&network).unwrap();
+    assert_eq!(settings.feed.to_string(), "mold:127.0.0.1:26477,239.0.0.1:26478");
+    settings.venue.password_env = given("SECRET");
+    assert_eq!(settings.check(), []);
+    for (feed, venue) in
+        [("mold:", None), ("mold:here", None), ("synthetic", Some("ouch:here")), ("synthetic", Some("moon"))]
+    {
+        let bad = Overrides { feed: given(feed), venue: venue.map(str::to_owned), ..Overrides::default() };
+        assert!(settings.apply(&bad).is_err(), "{feed} {venue:?}");
+    }
+}

@@ -9,6 +9,7 @@ use spinward_gateways::binance::BinanceConfig;
 use spinward_gateways::paper::PaperConfig;
 use spinward_gateways::simulation::{self, SimulationConfig};
 use spinward_gateways::synthetic::{Arrivals, SyntheticConfig};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::time::Duration;
 use toml::Value;
@@ -55,11 +56,28 @@ pub enum FeedKind {
     Itch50,
     /// Captures of Binance web sockets, in order.
     Binance,
+    /// Captures of a network (pcap, pcapng) with ITCH 5.0 in MoldUDP64, in order.
+    Pcap,
+    /// ITCH 5.0 in MoldUDP64, as it comes.
+    Mold,
 }
 
 impl FeedKind {
-    pub(crate) const NAMES: [(&'static str, FeedKind); 3] =
-        [("synthetic", FeedKind::Synthetic), ("itch50", FeedKind::Itch50), ("binance", FeedKind::Binance)];
+    pub(crate) const NAMES: [(&'static str, FeedKind); 5] = [
+        ("synthetic", FeedKind::Synthetic),
+        ("itch50", FeedKind::Itch50),
+        ("binance", FeedKind::Binance),
+        ("pcap", FeedKind::Pcap),
+        ("mold", FeedKind::Mold),
+    ];
+
+    /// Whether its messages are ITCH 5.0.
+    pub const fn is_itch50(self) -> bool {
+        match self {
+            Self::Synthetic | Self::Itch50 | Self::Pcap | Self::Mold => true,
+            Self::Binance => false,
+        }
+    }
 
     /// Its name in the configuration.
     pub fn name(self) -> &'static str {
@@ -71,7 +89,39 @@ choices!(FeedKind:
     "synthetic" => FeedKind::Synthetic,
     "itch50" => FeedKind::Itch50,
     "binance" => FeedKind::Binance,
+    "pcap" => FeedKind::Pcap,
+    "mold" => FeedKind::Mold,
 );
+
+/// An address and a port.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Endpoint(pub SocketAddrV4);
+
+impl Endpoint {
+    pub(crate) fn from_text(text: &str) -> Result<Self, Wrong> {
+        text.parse().map(Self).map_err(|_| {
+            Wrong::new(
+                format!("{text:?} is not an address"),
+                "write an IPv4 address in numbers and a port, like \"233.54.12.111:26477\"",
+            )
+        })
+    }
+}
+
+impl Default for Endpoint {
+    fn default() -> Self {
+        Self(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))
+    }
+}
+
+impl Field for Endpoint {
+    fn parse(value: &DeValue<'_>) -> Result<Self, Wrong> {
+        Self::from_text(&String::parse(value)?)
+    }
+    fn write(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
 
 /// `[feed]`
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -80,8 +130,15 @@ pub struct FeedSettings {
     pub kind: FeedKind,
     /// The files; none for `synthetic`, one for `itch50`.
     pub files: Vec<PathBuf>,
-    /// `itch50` and `synthetic`: the session's date in New York (ITCH tells only the time of day). The synthetic market has a default.
+    /// `mold`: where lines A and B are received, addresses of this host or groups. `pcap`: where they are sent to; none: the first two destinations of
+    /// the capture.
+    pub lines: Vec<Endpoint>,
+    /// `itch50`, `pcap` and `synthetic`: the session's date in New York (ITCH tells only the time of day). The synthetic market has a default.
     pub date: Option<Date>,
+    /// `mold`: where lost packets are asked for.
+    pub retransmission: Option<Endpoint>,
+    /// `mold`: where snapshots are fetched, with the login of `[venue]`.
+    pub snapshot: Option<Endpoint>,
     /// `[feed.synthetic]`
     pub synthetic: SyntheticSettings,
     /// `[feed.binance]`
@@ -95,6 +152,11 @@ impl std::fmt::Display for FeedSettings {
         for (index, file) in self.files.iter().enumerate() {
             write!(f, "{}{}", if index == 0 { ':' } else { ',' }, file.display())?;
         }
+        if self.kind == FeedKind::Mold {
+            for (index, line) in self.lines.iter().enumerate() {
+                write!(f, "{}{}", if index == 0 { ':' } else { ',' }, line.0)?;
+            }
+        }
         Ok(())
     }
 }
@@ -103,6 +165,9 @@ impl Section for FeedSettings {
     fn visit(&mut self, visitor: &mut Visitor<'_, '_>) {
         visitor.key("kind", &mut self.kind);
         visitor.key("files", &mut self.files);
+        visitor.key("lines", &mut self.lines);
+        visitor.optional("retransmission", &mut self.retransmission);
+        visitor.optional("snapshot", &mut self.snapshot);
         visitor.optional("date", &mut self.date);
         visitor.section("synthetic", &mut self.synthetic);
         visitor.section("binance", &mut self.binance);

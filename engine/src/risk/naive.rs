@@ -5,7 +5,7 @@
 //! does that no venue may (two orders with one id).
 
 use super::config::{RiskConfig, RiskConfigError};
-use super::trading::{OPERATOR, RISK};
+use super::trading::{GATEWAY, OPERATOR, RISK};
 use super::{ApprovedOrder, Egress, MASS_CANCELS_PER_EVENT, Outbound, RECENT_ORDERS, VerdictBatch};
 use crate::normalizer::Payload;
 use crate::strategy::IntentBatch;
@@ -95,6 +95,8 @@ pub struct NaiveRisk {
     config: RiskConfig,
     instruments: InstrumentTable,
     state: TradingState,
+    /// What the venue allows.
+    venue: TradingState,
     /// Owners that halted, the first one first.
     killers: Vec<Symbol>,
     markets: BTreeMap<InstrumentId, Market>,
@@ -123,6 +125,7 @@ impl NaiveRisk {
             config: config.clone(),
             instruments: instruments.clone(),
             state: TradingState::Normal,
+            venue: TradingState::Normal,
             killers: Vec::new(),
             markets: BTreeMap::new(),
             orders: BTreeMap::new(),
@@ -309,9 +312,9 @@ impl NaiveRisk {
             return refuse_if(under_way >= slots, Code::EgressFull, under_way, slots);
         }
 
-        let state = self.state as i64;
-        refuse_if(self.state == TradingState::CancelOnly, Code::CancelOnly, state, 0)?;
-        refuse_if(self.state == TradingState::Halted, Code::Halted, state, 0)?;
+        let state = self.state() as i64;
+        refuse_if(self.state() == TradingState::CancelOnly, Code::CancelOnly, state, 0)?;
+        refuse_if(self.state() == TradingState::Halted, Code::Halted, state, 0)?;
 
         let not_tradable = (Code::NotTradable, 0, 0);
         let instrument = self.instruments.by_id(intent.instrument).ok_or(not_tradable)?;
@@ -344,7 +347,7 @@ impl NaiveRisk {
         let after =
             before + side.sign() * (self.working(Some(intent.strategy), intent.instrument, side) + lots);
         let nearer = after.abs() < before.abs() && after.signum() * before.signum() >= 0;
-        let demanded = self.state == TradingState::ReduceOnly || intent.flags & Intent::REDUCE_ONLY != 0;
+        let demanded = self.state() == TradingState::ReduceOnly || intent.flags & Intent::REDUCE_ONLY != 0;
         refuse_if(demanded && !nearer, Code::ReduceOnly, after, before)?;
         if !nearer {
             refuse_if(market.distrusted || market.quarantined, Code::Quarantined, 0, 0)?;
@@ -418,7 +421,7 @@ impl NaiveRisk {
 
     /// May we trade?
     pub fn state(&self) -> TradingState {
-        self.state
+        self.state.max(self.venue)
     }
 
     /// Orders that are not gone and what of each can still be filled, by id.

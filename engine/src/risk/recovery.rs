@@ -107,6 +107,8 @@ impl Risk {
                     now,
                 );
             }
+            // For the gateway of a later session; it stands in the journal, and changes nothing here.
+            RecoveredKind::VenueStream => {}
             RecoveredKind::OrderNumber => {
                 let last = self.last_numbers.get_mut(record.strategy.index())?;
                 *last = record.number.max(*last);

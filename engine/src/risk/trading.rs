@@ -8,6 +8,10 @@ pub const OPERATOR: Symbol = named(b"operator");
 /// The owner of halts that risk decides itself.
 pub const RISK: Symbol = named(b"risk");
 
+/// The owner of what an order gateway says of its venue. Its `SetState` is a state of its own beside the operator's: the stricter of both holds, and
+/// neither lifts the other.
+pub const GATEWAY: Symbol = named(b"gateway");
+
 const fn named(name: &[u8]) -> Symbol {
     let mut bytes = [0u8; Symbol::MAX_BYTES];
     let mut at = 0;
@@ -56,17 +60,20 @@ pub(super) enum Effect {
 #[derive(Debug)]
 pub(super) struct Trading {
     state: TradingState,
+    /// What the venue allows.
+    venue: TradingState,
     latch: Option<Latch>,
 }
 
 impl Trading {
     pub(super) const fn new() -> Self {
-        Self { state: TradingState::Normal, latch: None }
+        Self { state: TradingState::Normal, venue: TradingState::Normal, latch: None }
     }
 
     #[inline]
     pub(super) fn state(&self) -> TradingState {
-        self.state
+        // Ascending by strictness.
+        self.state.max(self.venue)
     }
 
     pub(super) fn latch(&self) -> Option<&Latch> {
@@ -107,6 +114,10 @@ impl Trading {
                     // The safe direction is never refused: as a kill.
                     self.kill(command, now);
                     Effect::CancelAll
+                }
+                (Some(state), _) if command.owner == GATEWAY => {
+                    self.venue = state;
+                    Effect::Obeyed
                 }
                 (Some(_), TradingState::Halted) => Effect::Refused,
                 (Some(state), TradingState::Normal | TradingState::ReduceOnly | TradingState::CancelOnly) => {

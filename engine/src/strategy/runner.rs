@@ -409,7 +409,8 @@ impl StrategyRunner {
         let kind = record.kind();
         let strategy = match kind {
             Some(RecoveredKind::OpenOrder) => record.order.strategy(),
-            Some(RecoveredKind::Position | RecoveredKind::OrderNumber) | None => record.strategy,
+            Some(RecoveredKind::Position | RecoveredKind::OrderNumber | RecoveredKind::VenueStream)
+            | None => record.strategy,
         };
         let Some(place) = self.place_of(strategy) else { return };
         let (Some(running), Some(counters)) =
@@ -429,6 +430,7 @@ impl StrategyRunner {
                 state.last_order_number = state.last_order_number.max(record.number);
                 true
             }
+            Some(RecoveredKind::VenueStream) => true,
             None => false,
         };
         if taken {

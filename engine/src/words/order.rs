@@ -410,7 +410,7 @@ pub struct Report {
     pub venue_order: u64,
     /// Frame whose decision this answers.
     pub cause_frame: u64,
-    /// Risk's rejections: what was measured. Else 0.
+    /// Risk's rejections: what was measured. Reports of a venue whose stream is numbered: the message that said it. Else 0.
     pub value: i64,
     /// Of what.
     pub instrument: InstrumentId,
@@ -580,6 +580,10 @@ pub enum RecoveredKind {
     OpenOrder = 2,
     /// The running number of the strategy's last order: `number`.
     OrderNumber = 3,
+    /// How far the reports of this journal go in the venue's stream: of the venue's session (ten letters, the first eight in `venue_order`, the
+    /// others in `order`, little-endian) up to message `number`, of which `qty` reports. Nobody's: `strategy` is `StrategyId::NONE`. What comes
+    /// after it in the journal is counted by [`Report::value`].
+    VenueStream = 4,
 }
 
 /// A piece of state carried over from an earlier session. Enters as a frame, so that a resumed session, too, is a function of its
@@ -628,6 +632,7 @@ impl RecoveredRecord {
             1 => Some(RecoveredKind::Position),
             2 => Some(RecoveredKind::OpenOrder),
             3 => Some(RecoveredKind::OrderNumber),
+            4 => Some(RecoveredKind::VenueStream),
             _ => None,
         }
     }

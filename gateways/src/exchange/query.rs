@@ -1,7 +1,7 @@
 //! What others may see of the engine: books, orders, phases. Participants in the same process look here instead of at market data.
 
 use super::engine::Engine;
-use super::ladder::Kind;
+use super::ladder::{Kind, NONE};
 use super::words::{OrderId, Owner, Phase, Price4};
 use spinward_engine::words::Side;
 
@@ -24,6 +24,8 @@ pub struct RestingOrder {
     pub displayed: u32,
     /// All open shares.
     pub open: u32,
+    /// Whether market data tells the participant's name.
+    pub attributed: bool,
 }
 
 /// Displayed shares of one price.
@@ -74,7 +76,14 @@ impl Engine {
             price: order.price,
             displayed: order.shown,
             open: order.open(),
+            attributed: order.attributed,
         }
+    }
+
+    /// The order that the next incoming one of this side meets first: the best price, displayed before hidden, then the oldest. The symbol must exist.
+    pub fn first_met(&self, symbol: u16, side: Side) -> Option<RestingOrder> {
+        let slot = self.first_against(symbol, side);
+        (slot != NONE).then(|| self.resting(slot))
     }
 
     /// Best displayed price of a side. The symbol must exist.

@@ -2,8 +2,10 @@
 
 use super::FileCounters;
 use super::block::{Block, BlockEnd};
+use super::capture::{self, CaptureStream};
 use super::framing::{FRAMING_BYTES_MAX, Framing, Input};
 use crate::feed::FeedError;
+use crate::mold::ReceiverCounters;
 use crossbeam_queue::ArrayQueue;
 use flate2::bufread::MultiGzDecoder;
 use spinward_engine::words::{MESSAGE_BYTES_MAX, Nanos};
@@ -23,17 +25,26 @@ const COMPRESSED_BYTES: usize = 256 << 10;
 /// First two bytes of a gzip file (RFC 1952 §2.3.1).
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
+/// What a file holds.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Content {
+    /// Messages, one after the other.
+    Framed(Framing),
+    /// Packets of a network.
+    Capture,
+}
+
 /// An open file.
 pub(super) struct FileSource {
     path: PathBuf,
-    framing: Framing,
+    content: Content,
     bytes: Box<dyn Read + Send>,
     is_gzip: bool,
 }
 
 impl FileSource {
     /// Opens it and looks at its first bytes.
-    pub(super) fn open(path: &Path, framing: Framing) -> Result<Self, FeedError> {
+    pub(super) fn open(path: &Path, content: Content) -> Result<Self, FeedError> {
         let failed = |what: &str| FeedError { what: format!("{}: {what}", path.display()) };
         let file =
             File::open(path).map_err(|error| failed(&format!("cannot open it: {error}; check the path")))?;
@@ -46,7 +57,16 @@ impl FileSource {
         let is_gzip = start.starts_with(&GZIP_MAGIC);
         let bytes: Box<dyn Read + Send> =
             if is_gzip { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
-        Ok(Self { path: path.to_owned(), framing, bytes, is_gzip })
+        Ok(Self { path: path.to_owned(), content, bytes, is_gzip })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is left of it, inflated.
+    pub(super) fn bytes(&mut self) -> &mut (dyn Read + Send) {
+        &mut self.bytes
     }
 
     /// Fills `room` as far as the file goes; what was read, and the error that ended it.
@@ -80,8 +100,8 @@ impl FileSource {
         }
     }
 
-    fn framing_failed(&self, what: &str, offset: u64, line: u64) -> FeedError {
-        let place = match self.framing {
+    fn framing_failed(&self, framing: Framing, what: &str, offset: u64, line: u64) -> FeedError {
+        let place = match framing {
             Framing::Prefixed { .. } => String::new(),
             Framing::Lines => format!("line {line}, "),
         };
@@ -106,10 +126,12 @@ pub(super) struct Reader {
     empty: Arc<ArrayQueue<Block>>,
     is_stopped: Arc<AtomicBool>,
     counters: Arc<FileCounters>,
+    /// Of captures.
+    stream: Option<CaptureStream>,
 }
 
 /// The feed was dropped: nobody wants any more.
-struct Stopped;
+pub(super) struct Stopped;
 
 impl Reader {
     pub(super) fn new(
@@ -119,6 +141,7 @@ impl Reader {
         empty: Arc<ArrayQueue<Block>>,
         is_stopped: Arc<AtomicBool>,
         counters: Arc<FileCounters>,
+        stream: Option<CaptureStream>,
     ) -> Self {
         Self {
             sources,
@@ -129,19 +152,38 @@ impl Reader {
             empty,
             is_stopped,
             counters,
+            stream,
         }
     }
 
     /// Reads all files, or until the feed is dropped.
     pub(super) fn run(mut self) {
         for mut source in std::mem::take(&mut self.sources) {
-            match self.read_file(&mut source) {
+            match self.read_source(&mut source) {
                 Ok(Ok(())) => self.counters.files.add(1),
                 Ok(Err(error)) => return self.end(BlockEnd::Failed(error)),
                 Err(Stopped) => return,
             }
         }
+        if let Some(mut stream) = self.stream.take()
+            && let Err(Stopped) = capture::end(&mut self, &mut stream)
+        {
+            return;
+        }
         self.end(BlockEnd::End);
+    }
+
+    fn read_source(&mut self, source: &mut FileSource) -> Result<Result<(), FeedError>, Stopped> {
+        match (source.content, self.stream.take()) {
+            (Content::Capture, Some(mut stream)) => {
+                let outcome = capture::read(self, source, &mut stream);
+                self.stream = Some(stream);
+                outcome
+            }
+            // A capture has its stream.
+            (Content::Capture, None) => Ok(Ok(())),
+            (Content::Framed(framing), _) => self.read_file(source, framing),
+        }
     }
 
     fn end(&mut self, end: BlockEnd) {
@@ -151,7 +193,11 @@ impl Reader {
         }
     }
 
-    fn read_file(&mut self, source: &mut FileSource) -> Result<Result<(), FeedError>, Stopped> {
+    fn read_file(
+        &mut self,
+        source: &mut FileSource,
+        framing: Framing,
+    ) -> Result<Result<(), FeedError>, Stopped> {
         // Of the first carried byte.
         let (mut offset, mut line) = (0u64, 1u64);
         self.carried.clear();
@@ -168,7 +214,7 @@ impl Reader {
             is_last |= count < room_bytes && read_error.is_none();
             let data = block.data.get(..carried + count).unwrap_or(&[]);
             let input = Input { data, is_last, message_bytes_max: self.message_bytes_max };
-            let framed = source.framing.split(input, &mut block.entries);
+            let framed = framing.split(input, &mut block.entries);
             self.carried.clear();
             self.carried.extend_from_slice(data.get(framed.consumed..).unwrap_or(&[]));
             let is_done = is_last && framed.consumed == data.len();
@@ -177,7 +223,7 @@ impl Reader {
             self.mend_times(&mut block);
             self.give(block);
             if let Some(fault) = framed.fault {
-                return Ok(Err(source.framing_failed(&fault.what, offset, line)));
+                return Ok(Err(source.framing_failed(framing, &fault.what, offset, line)));
             }
             if let Some(error) = read_error {
                 return Ok(Err(source.read_failed(&error, offset + self.carried.len() as u64)));
@@ -203,7 +249,18 @@ impl Reader {
         self.counters.bytes.add(bytes);
     }
 
-    fn vacant_block(&self) -> Result<Block, Stopped> {
+    /// Gives a block that was filled elsewhere.
+    pub(super) fn finish(&mut self, mut block: Block) {
+        self.mend_times(&mut block);
+        self.give(block);
+    }
+
+    /// Shows what the receiver of a capture counts.
+    pub(super) fn on_capture(&self, counters: &ReceiverCounters) {
+        self.counters.stream.show(counters);
+    }
+
+    pub(super) fn vacant_block(&self) -> Result<Block, Stopped> {
         loop {
             // SYNC POINT: file-feed-stop.
             if self.is_stopped.load(Ordering::Acquire) {

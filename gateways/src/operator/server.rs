@@ -64,31 +64,10 @@ impl OperatorServer {
     /// # Errors
     /// [`OperatorError`]; whatever stood at the path is as it was.
     pub fn bind(path: &Path) -> Result<Self, OperatorError> {
-        let fail = |what| move |source| OperatorError::System { what, path: path.to_owned(), source };
-        match fs::symlink_metadata(path) {
-            Ok(found) if !found.file_type().is_socket() => {
-                return Err(OperatorError::NotASocket { path: path.to_owned() });
-            }
-            Ok(_) => match StdStream::connect(path) {
-                Ok(_) => return Err(OperatorError::InUse { path: path.to_owned() }),
-                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
-                Err(error) => return Err(fail("look whether somebody listens at")(error)),
-            },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(fail("look at")(error)),
-        }
-        let mut folder = path.as_os_str().to_owned();
-        folder.push(format!(".{}", std::process::id()));
-        let folder = PathBuf::from(folder);
-        DirBuilder::new().mode(0o700).create(&folder).map_err(fail("make a folder beside"))?;
-        let made = bind_in(&folder, path);
-        let removed = fs::remove_dir(&folder);
-        let (listener, file) = made.map_err(fail("bind"))?;
-        removed.map_err(fail("remove the folder beside"))?;
-        let listener = UnixListener::from_std(listener).map_err(fail("listen at"))?;
-        Ok(Self { listener, _file: file })
+        let (listener, file) = bind_std(path)?;
+        let fail = |source| OperatorError::System { what: "listen at", path: path.to_owned(), source };
+        Ok(Self { listener: UnixListener::from_std(listener).map_err(fail)?, _file: file })
     }
-
     /// Serves until dropped.
     pub async fn run(self, sender: OperatorSender) {
         self.run_with(sender, IDLE_TIMEOUT).await;
@@ -127,6 +106,32 @@ pub async fn serve(path: &Path, sender: OperatorSender) -> Result<(), OperatorEr
     Ok(())
 }
 
+/// The socket and its file, as [`OperatorServer::bind`] makes them, for one who serves it without a runtime. It does not wait.
+pub(crate) fn bind_std(path: &Path) -> Result<(StdListener, SocketFile), OperatorError> {
+    let fail = |what| move |source| OperatorError::System { what, path: path.to_owned(), source };
+    match fs::symlink_metadata(path) {
+        Ok(found) if !found.file_type().is_socket() => {
+            return Err(OperatorError::NotASocket { path: path.to_owned() });
+        }
+        Ok(_) => match StdStream::connect(path) {
+            Ok(_) => return Err(OperatorError::InUse { path: path.to_owned() }),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+            Err(error) => return Err(fail("look whether somebody listens at")(error)),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(fail("look at")(error)),
+    }
+    let mut folder = path.as_os_str().to_owned();
+    folder.push(format!(".{}", std::process::id()));
+    let folder = PathBuf::from(folder);
+    DirBuilder::new().mode(0o700).create(&folder).map_err(fail("make a folder beside"))?;
+    let made = bind_in(&folder, path);
+    let removed = fs::remove_dir(&folder);
+    let (listener, file) = made.map_err(fail("bind"))?;
+    removed.map_err(fail("remove the folder beside"))?;
+    Ok((listener, file))
+}
+
 fn bind_in(folder: &Path, path: &Path) -> io::Result<(StdListener, SocketFile)> {
     let fresh = folder.join("s");
     let listener = StdListener::bind(&fresh)?;
@@ -145,7 +150,7 @@ fn bind_in(folder: &Path, path: &Path) -> io::Result<(StdListener, SocketFile)> 
 
 /// Removes the socket's file when it is dropped, unless another has taken its place.
 #[derive(Debug)]
-struct SocketFile {
+pub(crate) struct SocketFile {
     path: PathBuf,
     device: u64,
     inode: u64,

@@ -1,8 +1,8 @@
 //! What the venue holds between messages: our orders at rest, what they took of the recorded levels, the state of each market.
 
-use super::index::OrderIndex;
 use super::market::{is_better, list_of};
 use super::shelf::{NONE, Shelf};
+use crate::order_index::OrderIndex;
 use spinward_engine::words::{InstrumentId, MarketStatus, OrderId, Price, Qty, Side, TimeInForce};
 
 /// An order of ours in the market.

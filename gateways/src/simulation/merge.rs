@@ -154,6 +154,11 @@ impl<B: MarketBook> Simulation<B> {
         Arc::clone(&self.counters)
     }
 
+    /// The feed.
+    pub fn feed(&self) -> &dyn MarketFeed {
+        &*self.feed
+    }
+
     /// The venue.
     pub fn venue(&self) -> &PaperVenue<B> {
         &self.venue

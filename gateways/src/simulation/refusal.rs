@@ -3,7 +3,7 @@
 use spinward_engine::words::{Action, Report, ReportKind, Verdict};
 
 /// What the strategy will hear of a refusal that was decided on this frame.
-pub(super) fn report(verdict: &Verdict, frame: u64) -> Report {
+pub(crate) fn report(verdict: &Verdict, frame: u64) -> Report {
     let kind = match Action::from_number(verdict.action_number) {
         Some(Action::Cancel) => ReportKind::CancelRejected,
         Some(Action::Replace) => ReportKind::ReplaceRejected,

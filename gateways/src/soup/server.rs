@@ -1,11 +1,11 @@
-//! [`ServerSession`]: the server's side of one connection. The session's messages are in a [`SequencedStore`] that outlives it; what is sent
+//! [`ServerSession`]: the server's side of one connection. The session's messages are in a [`MessageStore`] that outlives it; what is sent
 //! is what the store has past this connection's place, so a replay and the live stream are the same thing.
 
 use super::field::{Alpha, Numeric};
 use super::packet::{
     HEADER_BYTES, LoginAccepted, LoginRequest, PAYLOAD_BYTES_MAX, Packet, PacketError, RejectReason,
 };
-use super::store::SequencedStore;
+use super::store::MessageStore;
 use super::stream::PacketStream;
 use super::{HEARTBEAT_AFTER, SILENCE_MAX};
 use spinward_engine::words::Nanos;
@@ -71,6 +71,9 @@ pub enum CloseReason {
     /// A packet that has no place here, by its type letter.
     #[error("the client sent packet {} out of place", char::from(*.0).escape_default())]
     OutOfPlace(u8),
+    /// The client is so far behind that the store does not have its next message any more.
+    #[error("the client is too far behind: message {0} is not kept any more")]
+    Forgotten(u64),
     /// A message in the store is longer than a packet can be here.
     #[error("message {0} of the store is longer than a packet")]
     Oversized(u64),
@@ -183,7 +186,7 @@ impl ServerSession {
         &mut self,
         now: Nanos,
         bytes: &[u8],
-        store: &SequencedStore,
+        store: &impl MessageStore,
         check: &impl LoginCheck,
         out: &mut impl FnMut(ServerAction<'_>),
     ) {
@@ -206,7 +209,7 @@ impl ServerSession {
     pub fn pump(
         &mut self,
         now: Nanos,
-        store: &SequencedStore,
+        store: &impl MessageStore,
         room_bytes: usize,
         out: &mut impl FnMut(ServerAction<'_>),
     ) -> usize {
@@ -253,7 +256,7 @@ impl Core {
         &mut self,
         now: Nanos,
         packet: Packet<'_>,
-        store: &SequencedStore,
+        store: &impl MessageStore,
         check: &impl LoginCheck,
         out: &mut impl FnMut(ServerAction<'_>),
     ) {
@@ -284,7 +287,7 @@ impl Core {
         now: Nanos,
         request: &LoginRequest,
         silence: Option<&Numeric<5>>,
-        store: &SequencedStore,
+        store: &impl MessageStore,
         check: &impl LoginCheck,
         out: &mut impl FnMut(ServerAction<'_>),
     ) {
@@ -308,7 +311,8 @@ impl Core {
         }
         let next = store.next_sequence();
         // 0 asks for what is new from now on (so Nasdaq's own client has it); more than there is, for the next one.
-        let first = if asked == 0 { next } else { asked.min(next) };
+        // A store that forgets begins with the oldest it has; the client sees by the number what it missed.
+        let first = if asked == 0 { next } else { asked.clamp(store.first_sequence().min(next), next) };
         self.next_sequence = first;
         self.state = ServerState::Live;
         let accepted = LoginAccepted {
@@ -323,7 +327,7 @@ impl Core {
     fn pump(
         &mut self,
         now: Nanos,
-        store: &SequencedStore,
+        store: &impl MessageStore,
         room_bytes: usize,
         out: &mut impl FnMut(ServerAction<'_>),
     ) -> usize {
@@ -341,6 +345,9 @@ impl Core {
                     }
                     taken += sent;
                     self.next_sequence += 1;
+                }
+                None if self.next_sequence < store.first_sequence() => {
+                    self.close(CloseReason::Forgotten(self.next_sequence), out);
                 }
                 None => {
                     if self.state == ServerState::Ending && taken + HEADER_BYTES <= room_bytes {

@@ -14,6 +14,21 @@ pub struct StoreFull {
     pub bytes: usize,
 }
 
+/// What a server sends from: the messages of a session by their numbers, from 1.
+pub trait MessageStore {
+    /// The session's name.
+    fn session(&self) -> &Alpha<10>;
+
+    /// The message of a sequence; `None` if there is none yet, or none any more.
+    fn message(&self, sequence: u64) -> Option<&[u8]>;
+
+    /// The oldest message that is kept; 1 where nothing is forgotten.
+    fn first_sequence(&self) -> u64;
+
+    /// The sequence that the next message will have; 1 if there is none yet.
+    fn next_sequence(&self) -> u64;
+}
+
 /// Messages numbered from 1, in memory taken once. Nothing is ever dropped: a session that promises replay and forgets would lie; when
 /// it is full, [`SequencedStore::push`] refuses.
 #[derive(Debug)]
@@ -63,6 +78,24 @@ impl SequencedStore {
     /// The sequence that the next message will have; 1 if there is none yet.
     pub fn next_sequence(&self) -> u64 {
         self.ends.len() as u64 + 1
+    }
+}
+
+impl MessageStore for SequencedStore {
+    fn session(&self) -> &Alpha<10> {
+        self.session()
+    }
+
+    fn message(&self, sequence: u64) -> Option<&[u8]> {
+        self.message(sequence)
+    }
+
+    fn first_sequence(&self) -> u64 {
+        1
+    }
+
+    fn next_sequence(&self) -> u64 {
+        self.next_sequence()
     }
 }
 

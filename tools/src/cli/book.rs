@@ -16,6 +16,7 @@ use spinward_gateways::binance::{BinanceConfig, BinanceDecoder};
 use spinward_gateways::feed::{MarketFeed, Peek};
 use spinward_gateways::file::{self, FileFormat, FileSpec};
 use spinward_gateways::itch50::{Itch50Config, Itch50Decoder};
+use spinward_gateways::notice::NoticeDecoder;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
@@ -87,6 +88,13 @@ pub(crate) fn run(args: &BookArgs) -> Outcome {
             FileFormat::Itch50 { midnights: vec![midnight.unwrap_or(Nanos::ZERO)] },
             Box::new(Itch50Decoder::new(Itch50Config { midnight, ..Itch50Config::default() })),
         ),
+        BookFormat::Pcap => {
+            let itch50 = Itch50Config { midnight, ..Itch50Config::default() };
+            (
+                FileFormat::MoldCapture { lines: args.line.clone() },
+                Box::new(NoticeDecoder::new(Itch50Decoder::new(itch50), itch50.source)),
+            )
+        }
         BookFormat::Binance => (
             FileFormat::Binance,
             Box::new(BinanceDecoder::new(&BinanceConfig::default()).map_err(Failure::usage)?),

@@ -15,6 +15,7 @@ pub(crate) fn run(registry: &Registry, args: &RunArgs) -> Outcome {
     let told = settings
         .apply(&Overrides {
             feed: args.feed.clone(),
+            venue: args.venue.clone().or_else(|| args.paper.then(|| "paper".to_owned())),
             date: args.date.clone(),
             pace: args.pace.clone(),
             topology: args.topology.clone(),
@@ -26,6 +27,7 @@ pub(crate) fn run(registry: &Registry, args: &RunArgs) -> Outcome {
             name: args.name.clone(),
         })
         .map_err(Failure::usage)?;
+    settings.date_today();
     for warning in warnings.iter().chain(&told) {
         eprintln!("warning: {warning}");
     }

@@ -1,5 +1,6 @@
 //! [`Sources`]: the counters of everything that runs.
 
+use crate::session::world::WorldCounters;
 use spinward_config::Settings;
 use spinward_engine::book::BookCounters;
 use spinward_engine::counters::{Counter, Gauge};
@@ -8,8 +9,10 @@ use spinward_engine::pipeline::{CoreReport, Pipeline, PipelineCounters, Progress
 use spinward_engine::risk::{PositionGauges, RiskCounters};
 use spinward_engine::strategy::RunnerCounters;
 use spinward_engine::words::TradingState;
-use spinward_gateways::paper::{PaperCounters, StageBook};
-use spinward_gateways::simulation::{Simulation, SimulationCounters};
+use spinward_gateways::feed::StreamCounters;
+use spinward_gateways::ouch::OuchCounters;
+use spinward_gateways::paper::PaperCounters;
+use spinward_gateways::simulation::SimulationCounters;
 use spinward_recorder::{
     AppendCounters, AuditWriter, InterferenceTotals, JournalWriter, LatencySummary, OrderCounters,
     OrderWriter, PreparerCounters,
@@ -37,6 +40,8 @@ pub(crate) struct Sources {
     pub(crate) positions: Arc<PositionGauges>,
     pub(crate) simulation: Arc<SimulationCounters>,
     pub(crate) paper: Arc<PaperCounters>,
+    pub(crate) gateway: Arc<OuchCounters>,
+    pub(crate) stream: Arc<StreamCounters>,
     /// Journal and audit: name, writer, preparer.
     pub(crate) streams: [(&'static str, Arc<AppendCounters>, Arc<PreparerCounters>); 2],
     /// Streams of the orders' stamps, if they are stored: name, writer, what it dropped.
@@ -56,7 +61,7 @@ impl Sources {
     pub(crate) fn new(
         settings: &Settings,
         stages: &Stages,
-        simulation: &Simulation<StageBook>,
+        world: &WorldCounters,
         journal: &JournalWriter,
         audit: &AuditWriter,
     ) -> Self {
@@ -66,8 +71,10 @@ impl Sources {
             runners: stages.runners.iter().map(|runner| runner.counters()).collect(),
             risk: stages.risk.counters(),
             positions: stages.risk.position_gauges(),
-            simulation: simulation.counters(),
-            paper: simulation.venue().counters(),
+            simulation: Arc::clone(&world.simulation),
+            paper: Arc::clone(&world.paper),
+            gateway: Arc::clone(&world.gateway),
+            stream: Arc::clone(&world.stream),
             streams: [
                 ("journal", journal.counters(), journal.preparer_counters()),
                 ("audit", audit.counters(), audit.preparer_counters()),

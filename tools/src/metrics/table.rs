@@ -291,6 +291,89 @@ pub(super) const TABLE: &[Metric] = &[
             out(&position_labels(s, row), row.fees.value() as f64 * NANO);
         }
     }),
+    // -- feed and venue on the network
+    counter(
+        "spinward_feed_packets_total",
+        "Packets of a numbered feed that could be read, by line.",
+        |s, out| {
+            for (line, gauge) in ["a", "b", "retransmission"].iter().zip(&s.stream.packets) {
+                out(&[("line", line)], gauge.value() as f64);
+            }
+        },
+    ),
+    counter(
+        "spinward_feed_notices_total",
+        "What happened to the stream of a numbered feed, by kind.",
+        |s, out| {
+            let stream = &s.stream;
+            let duplicates = stream.duplicates.iter().map(|gauge| gauge.value()).sum::<i64>();
+            out(&[("kind", "duplicate_message")], duplicates as f64);
+            out(&[("kind", "malformed_packet")], stream.malformed.value() as f64);
+            out(&[("kind", "foreign_packet")], stream.foreign.value() as f64);
+            out(&[("kind", "gap")], stream.gaps.value() as f64);
+            out(&[("kind", "request")], stream.requests.value() as f64);
+            out(&[("kind", "lost_message")], stream.lost.value() as f64);
+            out(&[("kind", "snapshot")], stream.snapshots.value() as f64);
+        },
+    ),
+    gauge(
+        "spinward_gateway_state",
+        "Order gateway: session 0 down, 1 catching up, 2 ready, 3 stopping, 4 over; breaker 0 closed, 1 open, 2 half-open.",
+        |s, out| {
+            out(&[("part", "session")], s.gateway.state.value() as f64);
+            out(&[("part", "breaker")], s.gateway.breaker.value() as f64);
+        },
+    ),
+    gauge(
+        "spinward_gateway_orders",
+        "Orders at the venue or under way, as the gateway has them.",
+        |s, out| {
+            out(&[], s.gateway.orders.value() as f64);
+        },
+    ),
+    gauge(
+        "spinward_gateway_limiter_room",
+        "Messages that may leave before the venue's rule is met.",
+        |s, out| {
+            out(&[], s.gateway.limiter_room.value() as f64);
+        },
+    ),
+    counter("spinward_gateway_messages_total", "Messages to and from the venue, by kind.", |s, out| {
+        let gateway = &s.gateway;
+        let kinds = [
+            ("enter", &gateway.enters),
+            ("replace", &gateway.replaces),
+            ("cancel", &gateway.cancels),
+            ("query", &gateway.queries),
+            ("received", &gateway.messages),
+        ];
+        for (kind, counter) in kinds {
+            out(&[("kind", kind)], counter.value() as f64);
+        }
+    }),
+    counter("spinward_gateway_events_total", "What happened at the order gateway, by kind.", |s, out| {
+        let gateway = &s.gateway;
+        let kinds = [
+            ("login", &gateway.logins),
+            ("down", &gateway.downs),
+            ("breaker_opened", &gateway.breaker_opened),
+            ("refused_unavailable", &gateway.refused_unavailable),
+            ("refused_limited", &gateway.refused_limited),
+            ("refused_expired", &gateway.refused_expired),
+            ("refused_other", &gateway.refused_other),
+            ("late_answer", &gateway.late_answers),
+            ("never_arrived", &gateway.never_arrived),
+            ("unresolved", &gateway.unresolved),
+            ("duplicate_execution", &gateway.duplicates),
+            ("unexpected", &gateway.unexpected),
+            ("malformed", &gateway.malformed),
+            ("foreign_order", &gateway.foreign),
+            ("broken_trade", &gateway.broken),
+        ];
+        for (kind, counter) in kinds {
+            out(&[("kind", kind)], counter.value() as f64);
+        }
+    }),
     // -- paper venue and simulated time
     counter("spinward_paper_messages_total", "Messages that arrived at the paper venue.", |s, out| {
         out(&[], s.paper.messages.value() as f64);

@@ -1,6 +1,6 @@
-//! A session with the paper venue: set up, run, taken down.
+//! A session, with the paper venue or on sockets: set up, run, taken down.
 //!
-//! 1. settings → stages, feed, venue, simulation
+//! 1. settings → stages, feed, venue: the world outside of the engine
 //! 2. session folder, manifest, journal and audit (a preparer thread of their own)
 //! 3. side thread: metrics, operator's socket, Ctrl-C
 //! 4. the pipeline's threads; this thread looks on: live line, interval logs, kill latch
@@ -12,6 +12,7 @@ use super::registry::Registry;
 use super::side::{Side, SideParts};
 use super::summary::{Attribution, Summary};
 use super::watch::WatchThread;
+use super::world::World;
 use super::{parts, recover, replay};
 use crate::cli::output;
 use crate::failure::Failure;
@@ -21,10 +22,8 @@ use anyhow::{Context, anyhow};
 use crossbeam_queue::ArrayQueue;
 use spinward_config::Settings;
 use spinward_engine::pipeline::{Inbox, Pipeline, StampMode};
-use spinward_engine::words::{Clock, Command, Nanos, RecoveredRecord};
+use spinward_engine::words::{Clock, Command, Nanos};
 use spinward_gateways::operator::{OperatorInbox, operator_queue};
-use spinward_gateways::paper::{PaperVenue, StageBook};
-use spinward_gateways::simulation::Simulation;
 use spinward_recorder::{
     AuditWriter, Durability, Ended, ExitDriver, Fingerprint, Host, Identity, InterferenceHeader,
     InterferenceLog, InterferenceWatch, JournalSink, JournalWriter, LatencyLog, LatencySummary, Manifest,
@@ -102,8 +101,8 @@ pub(crate) fn run(
     let clock = Clock::new();
     let stages = parts::stages(settings, registry)?;
     let has_orders = settings.latency.orders && settings.pipeline.stamps != StampMode::Off;
-    let simulation = simulation(settings, recovered.as_ref(), &clock)?.with_stamps(has_orders);
-    let failure = simulation.failure_slot();
+    let world = World::new(settings, recovered.as_ref(), &clock, has_orders)?;
+    let failure = world.failure_slot();
 
     // 2: the folder
     let now = now();
@@ -144,7 +143,7 @@ pub(crate) fn run(
 
     // 3 and 4: threads
     let (socket, sender) = operator_queue(INBOX_SLOTS);
-    let mut sources = Sources::new(settings, &stages, &simulation, &journal, &audit);
+    let mut sources = Sources::new(settings, &stages, &world.counters(), &journal, &audit);
     let mut tap = SessionTap::new(clock.clone(), Some(audit), Some(latency), 0, outcome)
         .with_changes(Arc::clone(&changes));
     if settings.audit().durability == Durability::Sync {
@@ -158,9 +157,9 @@ pub(crate) fn run(
         Some((orders, exits)) => {
             sources.add_orders(&orders, &exits);
             tap = tap.with_orders(OrderTap::new(orders, time.clone(), topology.strategy_cores()));
-            ExitDriver::new(simulation, exits, time.clone(), exits_ended)
+            ExitDriver::new(world, exits, time.clone(), exits_ended)
         }
-        None => ExitDriver::without_store(simulation),
+        None => ExitDriver::without_store(world),
     };
     let side = Side::bind(settings, &folder)?;
     let pipeline = Pipeline::start(
@@ -307,28 +306,6 @@ fn resumed(
         if recovered.latch.is_some() { ", halted" } else { "" }
     );
     Ok(recovered)
-}
-
-fn simulation(
-    settings: &Settings,
-    recovered: Option<&Recovered>,
-    clock: &Clock,
-) -> Result<Simulation<StageBook>, Failure> {
-    let mut paper = settings.paper();
-    paper.first_id = recovered.map_or(0, |recovered| recovered.venue_id);
-    let mut book = parts::book(settings);
-    book.view_levels = 1;
-    let venue = PaperVenue::new(
-        &paper,
-        parts::decoder(settings)?,
-        parts::instruments(settings)?,
-        StageBook::new(&book).map_err(Failure::usage)?,
-    )
-    .map_err(Failure::usage)?;
-    let records: Vec<RecoveredRecord> =
-        recovered.map(|recovered| recovered.records.clone()).unwrap_or_default();
-    Simulation::new(&settings.simulation(), parts::feed(settings)?, venue, records, clock.clone())
-        .map_err(Failure::usage)
 }
 
 #[expect(clippy::too_many_arguments, reason = "one for each thing it says")]

@@ -1,6 +1,7 @@
 //! The stages of a session, made from its settings: the same for a live session and for its replay.
 
 use super::registry::Registry;
+use super::world;
 use crate::failure::Failure;
 use anyhow::Context;
 use spinward_config::{ConfigError, FeedKind, Settings};
@@ -14,6 +15,8 @@ use spinward_gateways::binance::BinanceDecoder;
 use spinward_gateways::feed::MarketFeed;
 use spinward_gateways::file::{self, FileFormat, FileSpec};
 use spinward_gateways::itch50::Itch50Decoder;
+use spinward_gateways::live::MoldFeed;
+use spinward_gateways::notice::NoticeDecoder;
 use spinward_gateways::synthetic::SyntheticFeed;
 
 /// Everything wrong with settings that only shows on this host, with these strategies registered.
@@ -34,6 +37,10 @@ pub(crate) fn check(settings: &Settings, registry: &Registry, host: &HostCores) 
 pub(crate) fn decoder(settings: &Settings) -> Result<Box<dyn Decoder>, Failure> {
     Ok(match settings.feed.kind {
         FeedKind::Synthetic | FeedKind::Itch50 => Box::new(Itch50Decoder::new(settings.itch50())),
+        FeedKind::Pcap | FeedKind::Mold => {
+            let itch50 = settings.itch50();
+            Box::new(NoticeDecoder::new(Itch50Decoder::new(itch50), itch50.source))
+        }
         FeedKind::Binance => Box::new(BinanceDecoder::new(&settings.binance()).map_err(Failure::usage)?),
     })
 }
@@ -53,6 +60,11 @@ pub(crate) fn feed(settings: &Settings) -> Result<Box<dyn MarketFeed>, Failure> 
             files(FileFormat::Itch50 { midnights: vec![settings.itch50().midnight.unwrap_or(Nanos::ZERO)] })
         }
         FeedKind::Binance => files(FileFormat::Binance),
+        FeedKind::Mold => {
+            let config = settings.mold(world::password(settings)?);
+            Ok(Box::new(MoldFeed::new(&config).map_err(Failure::usage)?))
+        }
+        FeedKind::Pcap => files(FileFormat::MoldCapture { lines: settings.feed_lines() }),
     }
 }
 

@@ -5,6 +5,7 @@ use super::replay::replay;
 use crate::failure::Failure;
 use spinward_config::Overrides;
 use spinward_engine::words::{Command, FrameKind, RecoveredKind, RecoveredRecord, Report};
+use spinward_gateways::ouch::StreamMark;
 use spinward_recorder::{JournalReader, SessionFolder};
 
 /// State carried over.
@@ -13,6 +14,8 @@ pub(crate) struct Recovered {
     pub(crate) records: Vec<RecoveredRecord>,
     /// The kill that is latched; it enters as the next session's first command.
     pub(crate) latch: Option<Command>,
+    /// How far its reports go in the venue's stream, if the venue has one.
+    pub(crate) mark: Option<StreamMark>,
     /// Greatest id that the venue has given out.
     pub(crate) venue_id: u64,
     /// Folder name of the session.
@@ -48,11 +51,43 @@ pub(crate) fn recover(folder: &SessionFolder, registry: &Registry) -> Result<Rec
     Ok(Recovered {
         records: risk.recovered().collect(),
         latch: risk.latch().map(|latch| latch.command),
+        mark: mark(folder)?,
         venue_id: venue_id(folder)?,
         session: folder.id().to_owned(),
         instruments: replayed.manifest.instruments,
         strategies: replayed.settings.strategies.iter().map(|spec| spec.name.clone()).collect(),
     })
+}
+
+/// The last report's place in the venue's stream.
+fn mark(folder: &SessionFolder) -> Result<Option<StreamMark>, Failure> {
+    let mut reader = JournalReader::open(&folder.journal())?;
+    let mut mark: Option<StreamMark> = None;
+    while let Some(frame) = reader.next()? {
+        match frame.kind() {
+            Some(FrameKind::Recovery) => {
+                let record = bytemuck::try_pod_read_unaligned::<RecoveredRecord>(frame.payload).ok();
+                if let Some(joined) = record.as_ref().and_then(StreamMark::of) {
+                    mark = Some(joined);
+                }
+            }
+            Some(FrameKind::Report) => {
+                let report = bytemuck::try_pod_read_unaligned::<Report>(frame.payload).ok();
+                if let (Some(mark), Some(report)) = (&mut mark, report) {
+                    mark.follow(&report);
+                }
+            }
+            Some(
+                FrameKind::Market
+                | FrameKind::Timer
+                | FrameKind::Operator
+                | FrameKind::LinkUp
+                | FrameKind::LinkDown,
+            )
+            | None => {}
+        }
+    }
+    Ok(mark)
 }
 
 /// The greatest order or execution id in the venue's reports and in what was carried over.

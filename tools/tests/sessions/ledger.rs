@@ -182,6 +182,7 @@ impl Ledger {
                 };
                 assert_eq!(self.orders.insert(record.order, open), None, "an order comes once");
             }
+            Some(RecoveredKind::VenueStream) => {}
             Some(RecoveredKind::OrderNumber) => {
                 self.numbers.insert(strategy, record.number);
             }

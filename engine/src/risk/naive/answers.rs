@@ -183,6 +183,7 @@ impl NaiveRisk {
             }
             Some(CommandKind::SetState) => match TradingState::from_number(command.state_number) {
                 Some(TradingState::Halted) => self.kill(command.owner),
+                Some(state) if command.owner == GATEWAY => self.venue = state,
                 Some(state) if self.state != TradingState::Halted => self.state = state,
                 Some(_) | None => {}
             },
@@ -295,6 +296,7 @@ impl NaiveRisk {
                     self.want_gone(record.order);
                 }
             }
+            RecoveredKind::VenueStream => {}
             RecoveredKind::OrderNumber => {
                 (record.strategy.index() < self.config.strategies.len()).then_some(())?;
                 let last = self.numbers.entry(record.strategy).or_default();

@@ -1,4 +1,5 @@
 use super::*;
+use crate::soup::SequencedStore;
 use proptest::prelude::*;
 
 fn at(millis: i64) -> Nanos {

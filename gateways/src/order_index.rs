@@ -4,14 +4,14 @@ use spinward_engine::words::OrderId;
 
 /// Open addressing with linear probing; deletions shift back, so no probe ever grows with the age of the table.
 #[derive(Debug)]
-pub(super) struct OrderIndex {
+pub(crate) struct OrderIndex {
     /// `(id, slot)`; id 0 (no order) is vacant. A power of two, at most half full.
     cells: Box<[(u64, u32)]>,
     mask: usize,
 }
 
 impl OrderIndex {
-    pub(super) fn new(orders_max: usize) -> Self {
+    pub(crate) fn new(orders_max: usize) -> Self {
         let size = orders_max.saturating_mul(2).next_power_of_two().max(4);
         Self { cells: vec![(0, 0); size].into_boxed_slice(), mask: size - 1 }
     }
@@ -34,7 +34,7 @@ impl OrderIndex {
         at
     }
 
-    pub(super) fn find(&self, order: OrderId) -> Option<u32> {
+    pub(crate) fn find(&self, order: OrderId) -> Option<u32> {
         if order == OrderId::NONE {
             return None;
         }
@@ -42,14 +42,14 @@ impl OrderIndex {
     }
 
     /// The caller keeps the number of orders at or below `orders_max`, half of the cells.
-    pub(super) fn insert(&mut self, order: OrderId, slot: u32) {
+    pub(crate) fn insert(&mut self, order: OrderId, slot: u32) {
         let at = self.probe(order.get());
         if let Some(cell) = self.cells.get_mut(at) {
             *cell = (order.get(), slot);
         }
     }
 
-    pub(super) fn remove(&mut self, order: OrderId) {
+    pub(crate) fn remove(&mut self, order: OrderId) {
         let mut hole = self.probe(order.get());
         if order == OrderId::NONE || self.id_at(hole) == 0 {
             return;
