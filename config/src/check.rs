@@ -2,6 +2,7 @@
 
 mod engine;
 mod market;
+mod exchange;
 
 use crate::problem::Problem;
 use crate::settings::Settings;
@@ -45,6 +46,7 @@ impl Settings {
         checker.calendars();
         checker.instruments();
         checker.strategies();
+        checker.exchange();
         let mut problems = checker.problems;
         problems.sort();
         problems.dedup();

@@ -1,5 +1,7 @@
 //! Settings to each crate's plain `Config`.
 
+mod exchange;
+
 use crate::calendar::ALWAYS;
 use crate::field::nanos;
 use crate::instrument::FEED_SOURCE;

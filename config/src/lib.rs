@@ -22,10 +22,11 @@ pub use instrument::{FEED_SOURCE, FeeSettings, InstrumentSettings, LimitSettings
 pub use overrides::Overrides;
 pub use problem::{ConfigError, Place, Problem};
 pub use settings::{
-    Address, ArrivalKind, BinanceSettings, BookSettings, CoreSettings, FaultSettings, FeedKind, FeedSettings,
-    JournalSettings, LatencySettings, MetricsSettings, OperatorSettings, Pace, PaperSettings,
-    PipelineSettings, Preset, RiskSettings, SessionSettings, Settings, SimulationSettings, SocketPath,
-    StallStage, SyntheticSettings, TopologySettings, known_keys,
+    AccountSettings, Address, ArrivalKind, BinanceSettings, BookSettings, CoreSettings, ExchangeSettings,
+    FaultSettings, FeedKind, FeedSettings, Interface, JournalSettings, LatencySettings, ListingSettings,
+    MetricsSettings, OperatorSettings, Pace, PaperSettings, PipelineSettings, PortAddress, Preset,
+    RiskSettings, SessionSettings, Settings, SimulationSettings, SocketPath, StallStage, SyntheticSettings,
+    TopologySettings, known_keys,
 };
 pub use strategy::{IMBALANCE_TAKER, MARKET_MAKER, Parameters, StrategySpec, parameters};
 

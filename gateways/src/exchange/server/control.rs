@@ -17,6 +17,7 @@
 //! | `halt\|quote\|resume\|cross\|imbalance SYMBOL` | phases: halted, in a call, continuous, by a cross; tells the imbalance |
 //! | `band SYMBOL LOWER UPPER` | limits up and down |
 //! | `break SYMBOL MATCH` | a trade is void |
+//! | `flow on\|off` | participants trade, or wait |
 //! | `late on\|off` | orders for the close can not be cancelled any more |
 //! | `end` | ends the day and the exchange |
 //! | `faults off` | no faults any more |
@@ -44,6 +45,7 @@ pub(super) enum Control {
     Restart(Nanos),
     Market(String, Market),
     Late(bool),
+    Flow(bool),
     End,
     FaultsOff,
 }
@@ -79,7 +81,7 @@ pub enum ControlError {
     /// No such command.
     #[error(
         "unknown command `{0}`; give drop, duplicate, reorder, corrupt, delay, stop, start, line, disconnect, freeze, reject, lose-ack, slow, \
-         restart, halt, quote, resume, cross, imbalance, band, break, late, end, faults or status"
+         restart, halt, quote, resume, cross, imbalance, band, break, flow, late, end, faults or status"
     )]
     Unknown(String),
     /// A word is missing.
@@ -265,11 +267,8 @@ pub(super) fn parse(line: &str) -> Result<Control, ControlError> {
             };
             Control::Market(symbol, market)
         }
-        "late" => Control::Late(words.read("on or off", |word| match word {
-            "on" => Some(true),
-            "off" => Some(false),
-            _ => None,
-        })?),
+        "late" => Control::Late(words.read("on or off", switch)?),
+        "flow" => Control::Flow(words.read("on or off", switch)?),
         unknown => return Err(ControlError::Unknown(unknown.to_owned())),
     };
     words.end()?;
@@ -281,6 +280,14 @@ fn lines(word: &str) -> Option<Lines> {
         "a" => Some([true, false]),
         "b" => Some([false, true]),
         "both" => Some([true, true]),
+        _ => None,
+    }
+}
+
+fn switch(word: &str) -> Option<bool> {
+    match word {
+        "on" => Some(true),
+        "off" => Some(false),
         _ => None,
     }
 }

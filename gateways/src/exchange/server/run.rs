@@ -248,11 +248,13 @@ impl Runner {
             }
             Control::Market(name, market) => return self.market_command(now, name, *market),
             Control::Late(is_late) => self.core.set_late(*is_late),
+            Control::Flow(is_on) => self.core.set_flow(now, *is_on),
             Control::End => self.end(now),
             Control::FaultsOff => {
                 self.market.clear_faults();
                 for (index, account) in self.core.accounts.iter_mut().enumerate() {
                     account.faults = Default::default();
+                    account.release(Nanos::MAX);
                     self.sessions.freeze(index, now);
                 }
             }
@@ -278,6 +280,9 @@ impl Runner {
             SessionFault::Slow(what, time) => {
                 self.faults.slowed += u64::from(time > Nanos::ZERO);
                 entry.faults.slow = (time > Nanos::ZERO).then_some((what, time));
+                if time == Nanos::ZERO {
+                    entry.release(Nanos::MAX);
+                }
             }
         }
     }
@@ -388,6 +393,7 @@ fn check(core: &ExchangeCore, control: &Control) -> Result<(), ControlError> {
         | Control::Destination(..)
         | Control::Restart(_)
         | Control::Late(_)
+        | Control::Flow(_)
         | Control::End
         | Control::FaultsOff => Ok(()),
     }
