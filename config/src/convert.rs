@@ -34,6 +34,14 @@ pub(crate) fn midnight_new_york(date: Date) -> Option<Nanos> {
     instant_new_york(date, Time::midnight())
 }
 
+/// The last midnight in New York before `now`, since the epoch: what times of ITCH and OUCH count from.
+pub fn midnight_before(now: Nanos) -> Option<Nanos> {
+    let zone = TimeZone::get("America/New_York").ok()?;
+    let now = jiff::Timestamp::from_nanosecond(now.get().into()).ok()?.to_zoned(zone);
+    let midnight = now.start_of_day().ok()?.timestamp().as_nanosecond();
+    i64::try_from(midnight).ok().map(Nanos::new)
+}
+
 fn instant_new_york(date: Date, time: Time) -> Option<Nanos> {
     let zone = TimeZone::get("America/New_York").ok()?;
     let zoned = date.to_datetime(time).to_zoned(zone).ok()?;

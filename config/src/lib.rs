@@ -17,6 +17,7 @@ mod convert;
 mod overrides;
 
 pub use calendar::{ALWAYS, CalendarSettings, Days, EarlyClose, FIRST_YEAR, LAST_YEAR, SessionHours};
+pub use convert::midnight_before;
 pub use field::{Bytes, Exact};
 pub use instrument::{FEED_SOURCE, FeeSettings, InstrumentSettings, LimitSettings, TickBandSettings};
 pub use overrides::Overrides;

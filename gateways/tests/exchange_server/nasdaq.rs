@@ -46,7 +46,7 @@ fn nasdaqs_own_client_trades_is_filled_while_it_is_away_resumes_and_replays() {
     let other = ["login", "SystemEvent", "Accepted", "Executed"];
     let away = ["login", "Executed", "login"];
     // The order that is left goes at the close.
-    let rest = ["ready", "Canceled", "SystemEvent", "end of session"];
+    let rest = ["ready", "Canceled", "SystemEvent", "closed"];
     let replay = ["SystemEvent", "Accepted", "Accepted", "Executed", "Canceled"];
     let expected: Vec<&str> =
         [&first[..], &other, &away[..2], &["Canceled"], &away[2..], &replay, &rest].concat();

@@ -119,3 +119,42 @@ fn the_control_socket_answers_every_line_and_refuses_what_it_cannot_do() {
     assert!(!path.exists());
     assert!(exchange.stop().unwrap().symbols.iter().all(|symbol| symbol.bids.is_empty()));
 }
+
+#[test]
+fn an_address_that_is_taken_and_names_that_are_none_are_told_before_anything_runs() {
+    let feed = Feed::new();
+    let exchange = start(&config(&feed, None));
+    let refused = |change: &dyn Fn(&mut ExchangeConfig)| {
+        let mut config = config(&feed, None);
+        change(&mut config);
+        ExchangeServer::start(&config).err().map(|error| error.to_string()).unwrap_or_default()
+    };
+    let taken = exchange.addresses().orders;
+    assert!(refused(&|config| config.orders = taken).contains(&format!("cannot listen at {taken}")));
+    assert!(refused(&|config| config.packet_bytes = 10).contains("packet_bytes is 10: give 72 to 65,507"));
+    assert!(
+        refused(&|config| config.faults = vec!["disconnect carol".to_owned()])
+            .contains("no user `carol` here")
+    );
+    assert!(refused(&|config| config.core.symbols.clear()).contains("0 symbols"));
+    assert!(
+        refused(&|config| config.core.accounts = vec![config.core.accounts[0].clone(); 2])
+            .contains("account alice")
+    );
+    assert!(
+        refused(&|config| config.line_a.destinations = vec!["127.0.0.1:0".parse().unwrap()])
+            .contains("127.0.0.1:0")
+    );
+}
+
+#[test]
+fn a_thread_that_spins_does_the_same_as_one_that_sleeps() {
+    let mut feed = Feed::new();
+    let mut config = config(&feed, Some(8_000));
+    config.waiting = spinward_gateways::exchange::server::Waiting::Spin;
+    let exchange = start(&config);
+    let state = trade_until(&exchange, &mut feed, 2_000);
+    feed.follow(state.next_sequence, exchange.addresses().retransmission);
+    feed.books.check(&state);
+    check_alive(&exchange);
+}

@@ -29,13 +29,14 @@ async def main(port):
     client.soup_session.logout()
 
     # Everything from the first message, then the end of the day.
-    closed = asyncio.Event()
-    client = await connect(port, 'SPINWARD', 1, closed=closed)
+    client = await connect(port, 'SPINWARD', 1)
     await receive(client, 5)
     tell('ready')
     await receive(client, 2)
-    await asyncio.wait_for(closed.wait(), 60)
-    tell('end of session')
+    # The client of 1.3.0 may hang in its own close when End of Session comes close behind messages: its connection is looked at instead.
+    while not client.soup_session._transport.is_closing():
+        await asyncio.sleep(0.01)
+    tell('closed')
 
 
 asyncio.run(asyncio.wait_for(main(int(sys.argv[1])), 300))

@@ -6,6 +6,7 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::{Value, json};
 use spinward_config::{Loaded, Overrides};
+use spinward_engine::words::Nanos;
 use spinward_gateways::exchange::server::{
     Addresses, ExchangeConfig, ExchangeServer, ExchangeState, FaultCounters, FlowConfig, Holdings,
     RunningExchange, WireSample, check_fault,
@@ -14,7 +15,7 @@ use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// From one look at the exchange to the next.
@@ -60,6 +61,9 @@ pub(crate) fn run(args: &ExchangeArgs) -> Outcome {
     settings
         .apply(&Overrides { duration: args.duration.clone(), ..Overrides::default() })
         .map_err(Failure::usage)?;
+    let epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    // Below 2^63 until the year 2262.
+    config.core.midnight = spinward_config::midnight_before(Nanos::new(epoch.as_nanos() as i64));
     let duration = settings.session.duration.filter(|_| args.duration.is_some());
 
     let exchange = ExchangeServer::start(&config).map_err(Failure::usage)?;

@@ -239,12 +239,16 @@ impl Runner {
                 }
             }
             Control::Restart(time) => {
-                if self.stage == Stage::Open {
-                    self.sessions.shut();
-                    self.core.postpone(now.after(*time));
-                    self.faults.restarts += 1;
-                    self.stage = Stage::Away(now.after(*time));
+                if self.stage != Stage::Open {
+                    return Err(ControlError::Refused(format!(
+                        "the exchange is {:?}: it cannot restart now",
+                        self.stage
+                    )));
                 }
+                self.sessions.shut();
+                self.core.postpone(now.after(*time));
+                self.faults.restarts += 1;
+                self.stage = Stage::Away(now.after(*time));
             }
             Control::Market(name, market) => return self.market_command(now, name, *market),
             Control::Late(is_late) => self.core.set_late(*is_late),
