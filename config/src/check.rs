@@ -3,6 +3,7 @@
 mod engine;
 mod market;
 mod venue;
+mod exchange;
 
 use crate::problem::Problem;
 use crate::settings::Settings;
@@ -47,6 +48,7 @@ impl Settings {
         checker.calendars();
         checker.instruments();
         checker.strategies();
+        checker.exchange();
         let mut problems = checker.problems;
         problems.sort();
         problems.dedup();

@@ -1,6 +1,7 @@
 //! Settings to each crate's plain `Config`.
 
 mod network;
+mod exchange;
 
 use crate::calendar::ALWAYS;
 use crate::field::nanos;
@@ -32,6 +33,14 @@ const SYNTHETIC_DATE: Date = Date::constant(2026, 1, 5);
 /// Midnight at the start of this day in New York.
 pub(crate) fn midnight_new_york(date: Date) -> Option<Nanos> {
     instant_new_york(date, Time::midnight())
+}
+
+/// The last midnight in New York before `now`, since the epoch: what times of ITCH and OUCH count from.
+pub fn midnight_before(now: Nanos) -> Option<Nanos> {
+    let zone = TimeZone::get("America/New_York").ok()?;
+    let now = jiff::Timestamp::from_nanosecond(now.get().into()).ok()?.to_zoned(zone);
+    let midnight = now.start_of_day().ok()?.timestamp().as_nanosecond();
+    i64::try_from(midnight).ok().map(Nanos::new)
 }
 
 fn instant_new_york(date: Date, time: Time) -> Option<Nanos> {

@@ -17,15 +17,17 @@ mod convert;
 mod overrides;
 
 pub use calendar::{ALWAYS, CalendarSettings, Days, EarlyClose, FIRST_YEAR, LAST_YEAR, SessionHours};
+pub use convert::midnight_before;
 pub use field::{Bytes, Exact};
 pub use instrument::{FEED_SOURCE, FeeSettings, InstrumentSettings, LimitSettings, TickBandSettings};
 pub use overrides::Overrides;
 pub use problem::{ConfigError, Place, Problem};
 pub use settings::{
-    Address, ArrivalKind, BinanceSettings, BookSettings, CoreSettings, Endpoint, FaultSettings, FeedKind,
-    FeedSettings, JournalSettings, LatencySettings, LimitKind, MetricsSettings, OperatorSettings, Pace,
-    PaperSettings, PipelineSettings, Preset, RiskSettings, SessionSettings, Settings, SimulationSettings,
-    SocketPath, StallStage, SyntheticSettings, TopologySettings, VenueKind, VenueSettings, known_keys,
+    AccountSettings, Address, ArrivalKind, BinanceSettings, BookSettings, CoreSettings, Endpoint,
+    ExchangeSettings, FaultSettings, FeedKind, FeedSettings, Interface, JournalSettings, LatencySettings,
+    LimitKind, ListingSettings, MetricsSettings, OperatorSettings, Pace, PaperSettings, PipelineSettings,
+    PortAddress, Preset, RiskSettings, SessionSettings, Settings, SimulationSettings, SocketPath, StallStage,
+    SyntheticSettings, TopologySettings, VenueKind, VenueSettings, known_keys,
 };
 pub use strategy::{IMBALANCE_TAKER, MARKET_MAKER, Parameters, StrategySpec, parameters};
 

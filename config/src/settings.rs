@@ -5,8 +5,10 @@ mod market;
 mod outputs;
 mod latency;
 mod venue;
+mod exchange;
 
 pub use engine::{BookSettings, CoreSettings, PipelineSettings, Preset, RiskSettings, TopologySettings};
+pub use exchange::{AccountSettings, ExchangeSettings, Interface, ListingSettings, PortAddress};
 pub use latency::{FaultSettings, LatencySettings, StallStage};
 pub use market::{
     ArrivalKind, BinanceSettings, Endpoint, FeedKind, FeedSettings, Pace, PaperSettings, SessionSettings,
@@ -57,6 +59,8 @@ pub struct Settings {
     pub metrics: MetricsSettings,
     /// `[operator]`
     pub operator: OperatorSettings,
+    /// `[exchange]`
+    pub exchange: ExchangeSettings,
     /// `[[calendar]]`
     pub calendars: Vec<CalendarSettings>,
     /// `[[instrument]]`, in the order of their ids.
@@ -83,6 +87,7 @@ impl Section for Settings {
         visitor.section("faults", &mut self.faults);
         visitor.section("metrics", &mut self.metrics);
         visitor.section("operator", &mut self.operator);
+        visitor.section("exchange", &mut self.exchange);
         visitor.sections("calendar", &mut self.calendars);
         visitor.sections("instrument", &mut self.instruments);
         visitor.sections("strategy", &mut self.strategies);

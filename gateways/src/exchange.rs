@@ -30,8 +30,8 @@ pub use participants::{Mix, Participants, ParticipantsConfig, ParticipantsError}
 pub use query::{DepthLevel, RestingOrder};
 pub use rules::{EngineConfig, EngineError, SymbolRules, TickBand, TickTable};
 pub use words::{
-    CancelReason, Change, Command, CrossKind, Display, Indication, Lifetime, NewOrder, ORDER_SHARES_MAX,
-    OrderId, OrderRef, Output, Owner, Phase, Price4, Reject, SelfTrade, Sink,
+    CancelReason, Change, Command, CrossKind, Display, Indication, Lifetime, MEMBERS_FIRST, NewOrder,
+    ORDER_SHARES_MAX, OrderId, OrderRef, Output, Owner, Phase, Price4, Reject, SelfTrade, Sink,
 };
 
 #[cfg(test)]

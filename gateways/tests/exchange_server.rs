@@ -4,6 +4,18 @@
 
 #[path = "exchange_server/feed.rs"]
 mod feed;
+#[path = "exchange_server/line_faults.rs"]
+mod line_faults;
+#[path = "exchange_server/multicast.rs"]
+mod multicast;
+#[path = "exchange_server/nasdaq.rs"]
+mod nasdaq;
+#[path = "exchange_server/peers.rs"]
+mod peers;
+#[path = "exchange_server/session_faults.rs"]
+mod session_faults;
+#[path = "exchange_server/snapshots.rs"]
+mod snapshots;
 #[path = "exchange_server/trader.rs"]
 mod trader;
 #[path = "exchange_server/trading.rs"]
@@ -42,4 +54,16 @@ fn await_state(exchange: &RunningExchange, is_so: impl Fn(&ExchangeState) -> boo
         assert!(start.elapsed() < PATIENCE, "{state:?}");
         std::thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// Lets participants trade until there are so many messages, then nobody; the feed has what came until then.
+fn trade_until(exchange: &RunningExchange, feed: &mut Feed, messages: u64) -> ExchangeState {
+    let retransmission = exchange.addresses().retransmission;
+    let start = Instant::now();
+    while exchange.ask().unwrap().next_sequence < messages {
+        feed.poll(retransmission);
+        assert!(start.elapsed() < PATIENCE);
+    }
+    exchange.control("flow off").unwrap();
+    exchange.ask().unwrap()
 }

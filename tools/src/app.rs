@@ -63,6 +63,7 @@ impl App {
             Command::Export(args) => cli::export::run(&self.registry, &args),
             Command::ClickHouse(command) => cli::clickhouse::run(&self.registry, &command),
             Command::Book(args) => cli::book::run(&args),
+            Command::Exchange(args) => cli::exchange::run(&args),
             Command::Config(command) => cli::config::run(&self.registry, &command),
             Command::Control(args) => cli::control::run(&args),
             Command::Doctor(args) => cli::doctor::run(&args),

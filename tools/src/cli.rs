@@ -6,6 +6,7 @@ pub(crate) mod clickhouse;
 pub(crate) mod config;
 pub(crate) mod control;
 pub(crate) mod doctor;
+pub(crate) mod exchange;
 pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod export_dbn;
@@ -54,10 +55,14 @@ pub(crate) enum Command {
     ClickHouse(clickhouse::ClickHouseCommand),
     /// Build the books of one symbol or of all from a capture and write every change of its best bid and offer.
     Book(BookArgs),
+    /// Be the exchange: market data over UDP, orders over TCP, participants, faults on request.
+    ///
+    /// Runs until it is told to end: by --duration, a signal, or `spinward control --socket exchange.sock end`.
+    Exchange(exchange::ExchangeArgs),
     /// Check, show or begin a configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Command a running session: kill, resume, cancel-all, state, status.
+    /// Command a running session (kill, resume, cancel-all, state, status) or a running exchange (faults, halts, …: docs/exchange.md).
     Control(ControlArgs),
     /// Check and measure whether this host is fit to trade with a configuration; every finding with the command that mends it.
     ///
@@ -235,14 +240,14 @@ pub(crate) struct ConfigArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct ControlArgs {
-    /// Socket of the session.
+    /// Socket of the session, or of the exchange.
     #[arg(long, value_name = "SOCKET", default_value = "sessions/operator.sock")]
     pub(crate) socket: PathBuf,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
     /// The command and its words: `kill OWNER REASON…`, `resume OWNER`, `cancel-all OWNER`,
-    /// `state reduce-only|cancel-only|normal OWNER`, `status`.
+    /// `state reduce-only|cancel-only|normal OWNER`, `status`. To an exchange: `drop a 1%`, `disconnect trader`, `restart 1s`, `halt AAAA`, `status`, …
     #[arg(required = true, trailing_var_arg = true)]
     pub(crate) words: Vec<String>,
 }

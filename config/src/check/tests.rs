@@ -459,6 +459,49 @@ fn a_stage_that_stalls_on_purpose_is_warned_of_and_one_that_is_not_there_refused
     refused("stall_every = 1000", "stall_every = 0", "faults.stall_every", "0", "1 to");
 }
 
+#[test]
+fn an_exchange_that_cannot_be_is_refused() {
+    let key = |name: &str| format!("exchange.{name}");
+    refused("session = \"SPINWARD\"", "session = \"ELEVENCHARS\"", &key("session"), "ELEVENCHARS", "1 to 10");
+    refused("rate = 1000 ", "rate = 50000001 ", &key("rate"), "out of range", "50000000");
+    refused("book_orders = 120", "book_orders = 11", &key("book_orders"), "11", "12 to");
+    refused("spread = 54", "spread = 1001", &key("spread"), "1001", "0 to 1000");
+    refused("ttl = 1 ", "ttl = 0 ", &key("ttl"), "0", "1 to 255");
+    refused("26400\"]", "0\"]", &key("line_a"), "port 0", "the port");
+    refused("26402\"", "26402x\"", &key("retransmission"), "26402x", "a port");
+    refused("\"127.0.0.1:26410\"", "\"[::1]:26410\"", &key("orders"), "not an IPv4", "like");
+    refused("packet_bytes = 1472", "packet_bytes = 71", &key("packet_bytes"), "71", "72 to 65507");
+    refused("heartbeat = \"1s\"", "heartbeat = \"2h\"", &key("heartbeat"), "2h", "1h");
+    refused(
+        "history_messages = 1048576",
+        "history_messages = 1000",
+        &key("history_messages"),
+        "1000",
+        "65536",
+    );
+    refused("account_messages = 1048576", "account_messages = 10", &key("account_messages"), "10", "4096");
+    refused("account_bytes = \"64MiB\"", "account_bytes = \"1KiB\"", &key("account_bytes"), "1024", "262144");
+    refused("faults = []", "faults = [\"explode\"]", &key("faults"), "unknown command", "drop a 1%");
+    refused("price = 95", "price = \"95.00001\"", &key("symbol[1].price"), "OUCH", "0.0001");
+    refused("price = 95", "price = \"95.001\"", &key("symbol[1].price"), "off the grid", "whole cents");
+    refused(
+        "#lower = \"150\"",
+        "lower = \"199999\"\nupper = \"5\"",
+        &key("symbol[0].lower"),
+        "above",
+        "exchange",
+    );
+    refused(
+        "self_trade = \"allow\"",
+        "self_trade = \"never\"",
+        &key("account[0].self_trade"),
+        "never",
+        "allow",
+    );
+    refused("user = \"second\"", "user = \"seventh\"", &key("account[1].user"), "seventh", "1 to 6");
+    refused("firm = \"SPWX\"", "firm = \"FIRMA\"", &key("account[0].firm"), "FIRMA", "1 to 4");
+}
+
 /// The built-in file with this topology.
 fn topology(text: &str) -> crate::Settings {
     let start = DEFAULT_TOML.find("[topology]").unwrap();

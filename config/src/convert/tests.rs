@@ -32,6 +32,30 @@ fn the_default_file_gives_each_crates_own_defaults() {
 }
 
 #[test]
+fn midnight_is_new_yorks_in_winter_and_in_summer() {
+    let seconds = |second| Nanos::from_secs(second);
+    // 5 January 2026 12:00 UTC is 07:00 there; 6 July 2026 03:59 UTC is still the day before.
+    assert_eq!(crate::midnight_before(seconds(1_767_614_400)), Some(seconds(1_767_589_200)));
+    assert_eq!(crate::midnight_before(seconds(1_783_310_340)), Some(seconds(1_783_224_000)));
+}
+
+#[test]
+fn the_default_exchange_is_the_gateways_own_but_for_its_addresses_and_accounts() {
+    let built = builtin().settings.exchange();
+    let own = spinward_gateways::exchange::server::ExchangeConfig::default();
+    assert_eq!(built.core.accounts.len(), 2);
+    assert_eq!(built.orders.to_string(), "127.0.0.1:26410");
+    let mut same = built.clone();
+    same.core.accounts.truncate(1);
+    same.line_a = own.line_a.clone();
+    same.line_b = own.line_b.clone();
+    (same.retransmission, same.snapshot, same.replay, same.orders) =
+        (own.retransmission, own.snapshot, own.replay, own.orders);
+    same.control = None;
+    assert_eq!(same, own);
+}
+
+#[test]
 fn what_is_built_passes_each_crates_own_checks() {
     for settings in [builtin().settings, binance()] {
         let table = settings.instruments().unwrap();

@@ -2,7 +2,7 @@
 
 use super::engine::Engine;
 use super::ladder::{Kind, NONE};
-use super::words::{OrderId, Owner, Phase, Price4};
+use super::words::{MEMBERS_FIRST, OrderId, Owner, Phase, Price4};
 use spinward_engine::words::Side;
 
 /// A resting order.
@@ -158,10 +158,12 @@ impl Engine {
         self.books.near_top(symbol, side, level, younger).map(|slot| self.resting(slot))
     }
 
-    /// A displayed order that lies far behind the best price of its side, if there is any more than 127 ticks behind.
+    /// A displayed order that lies far behind the best price of its side, if there is any more than 127 ticks behind; none if the one found is a
+    /// session's, who may have it lie where it likes.
     #[inline]
     pub fn farther(&self, symbol: u16, side: Side) -> Option<RestingOrder> {
-        self.books.farther(symbol, side).map(|slot| self.resting(slot))
+        let found = self.books.farther(symbol, side).map(|slot| self.resting(slot));
+        found.filter(|order| order.owner.account < MEMBERS_FIRST)
     }
 
     /// The youngest displayed order of some price: the first occupied one at or behind the `offset`-th place (of 128) near the best, going round.

@@ -52,6 +52,9 @@ impl OrderId {
     }
 }
 
+/// Accounts from this one on belong to sessions: participants in the same process leave their orders alone.
+pub const MEMBERS_FIRST: u32 = 1_001;
+
 /// Who sent an order: the firm whose own orders it shall not meet, and the number that it gave the order (OUCH `UserRefNum`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Owner {

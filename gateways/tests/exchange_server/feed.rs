@@ -76,12 +76,14 @@ impl Books {
 /// Sockets of both lines, and of answers.
 pub(crate) struct Feed {
     pub(crate) lines: [UdpSocket; 2],
-    requests: UdpSocket,
+    pub(crate) requests: UdpSocket,
     pub(crate) receiver: Receiver,
     pub(crate) books: Books,
+    /// Messages before this one are in the books already, by a snapshot.
+    pub(crate) from: u64,
     pub(crate) lost: Vec<(u64, u64)>,
     pub(crate) ended_at: Option<u64>,
-    start: Instant,
+    pub(crate) start: Instant,
 }
 
 impl Feed {
@@ -100,6 +102,7 @@ impl Feed {
             requests: socket(),
             receiver: Receiver::new(config).unwrap(),
             books: Books::new(),
+            from: 0,
             lost: Vec::new(),
             ended_at: None,
             start: Instant::now(),
@@ -113,10 +116,11 @@ impl Feed {
     /// Takes what has come; gives whether anything did.
     pub(crate) fn poll(&mut self, retransmission: SocketAddr) -> bool {
         let now = Nanos::new(self.start.elapsed().as_nanos() as i64 + 1);
-        let Self { lines, requests, receiver, books, lost, ended_at, .. } = self;
+        let Self { lines, requests, receiver, books, lost, ended_at, from, .. } = self;
         let mut asked = Vec::new();
         let mut act = |action: ReceiverAction<'_>| match action {
-            ReceiverAction::Message { bytes, .. } => books.message(bytes),
+            ReceiverAction::Message { sequence, bytes } if sequence >= *from => books.message(bytes),
+            ReceiverAction::Message { .. } => {}
             ReceiverAction::Request(request) => asked.push(*request),
             ReceiverAction::Lost { first, next } => lost.push((first, next)),
             ReceiverAction::EndOfSession { next_sequence } => *ended_at = Some(next_sequence),

@@ -38,7 +38,14 @@ pub(crate) struct Trader {
 impl Trader {
     /// Sends the login; its answer is yet to come.
     pub(crate) fn connect(to: SocketAddr, user: &str, password: &str, session: &str, sequence: u64) -> Self {
-        let socket = TcpStream::connect(to).unwrap();
+        let start = Instant::now();
+        // An exchange that restarts refuses for a while.
+        let socket = loop {
+            match TcpStream::connect(to) {
+                Ok(socket) => break socket,
+                Err(error) => assert!(start.elapsed() < PATIENCE, "{error}"),
+            }
+        };
         socket.set_nodelay(true).unwrap();
         let mut trader =
             Self { socket, stream: PacketStream::new(2_000), came: VecDeque::new(), next: 0, user_ref: 1 };

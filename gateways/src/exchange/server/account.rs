@@ -7,9 +7,6 @@ use crate::soup::{Alpha, SequencedStore};
 use spinward_engine::words::{Nanos, Side};
 use std::collections::{BTreeMap, VecDeque};
 
-/// Number of the first account in the engine; participants have lower ones.
-pub(super) const ACCOUNT_FIRST: u32 = 1_001;
-
 /// Messages of a store that no new order may use, so that what happens to older orders can be told.
 const RESERVE_MESSAGES: u64 = 1_024;
 

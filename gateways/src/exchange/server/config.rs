@@ -111,12 +111,12 @@ impl CoreConfig {
     pub(super) fn flow(&self) -> Option<ParticipantsConfig> {
         self.participants.map(|flow| ParticipantsConfig {
             seed: flow.seed,
-            prices: self.symbols.iter().map(|listing| listing.rules.reference).collect(),
             zipf_quarters: flow.zipf_quarters,
             orders: flow.orders,
             rate: flow.rate,
             burst: flow.burst,
             spread: flow.spread,
+            ..ParticipantsConfig::new(self.symbols.iter().map(|listing| listing.rules.reference).collect())
         })
     }
 }

@@ -17,6 +17,7 @@
 //! | `halt\|quote\|resume\|cross\|imbalance SYMBOL` | phases: halted, in a call, continuous, by a cross; tells the imbalance |
 //! | `band SYMBOL LOWER UPPER` | limits up and down |
 //! | `break SYMBOL MATCH` | a trade is void |
+//! | `flow on\|off` | participants trade, or wait |
 //! | `late on\|off` | orders for the close can not be cancelled any more |
 //! | `end` | ends the day and the exchange |
 //! | `faults off` | no faults any more |
@@ -44,6 +45,7 @@ pub(super) enum Control {
     Restart(Nanos),
     Market(String, Market),
     Late(bool),
+    Flow(bool),
     End,
     FaultsOff,
 }
@@ -79,7 +81,7 @@ pub enum ControlError {
     /// No such command.
     #[error(
         "unknown command `{0}`; give drop, duplicate, reorder, corrupt, delay, stop, start, line, disconnect, freeze, reject, lose-ack, slow, \
-         restart, halt, quote, resume, cross, imbalance, band, break, late, end, faults or status"
+         restart, halt, quote, resume, cross, imbalance, band, break, flow, late, end, faults or status"
     )]
     Unknown(String),
     /// A word is missing.
@@ -265,11 +267,8 @@ pub(super) fn parse(line: &str) -> Result<Control, ControlError> {
             };
             Control::Market(symbol, market)
         }
-        "late" => Control::Late(words.read("on or off", |word| match word {
-            "on" => Some(true),
-            "off" => Some(false),
-            _ => None,
-        })?),
+        "late" => Control::Late(words.read("on or off", switch)?),
+        "flow" => Control::Flow(words.read("on or off", switch)?),
         unknown => return Err(ControlError::Unknown(unknown.to_owned())),
     };
     words.end()?;
@@ -281,6 +280,14 @@ fn lines(word: &str) -> Option<Lines> {
         "a" => Some([true, false]),
         "b" => Some([false, true]),
         "both" => Some([true, true]),
+        _ => None,
+    }
+}
+
+fn switch(word: &str) -> Option<bool> {
+    match word {
+        "on" => Some(true),
+        "off" => Some(false),
         _ => None,
     }
 }
@@ -326,4 +333,80 @@ pub(super) fn time(word: &str) -> Option<Nanos> {
     };
     let nanos = number.parse::<i64>().ok()?.checked_mul(unit)?;
     (nanos <= 3_600_000_000_000).then_some(Nanos::new(nanos))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn lines_say_what_they_mean() {
+        let both = [true, true];
+        for (line, control) in [
+            ("drop a 1%", Control::Line([true, false], LineFault::Drop(Chance::Ppm(10_000)))),
+            ("duplicate b 0.5%", Control::Line([false, true], LineFault::Duplicate(Chance::Ppm(5_000)))),
+            ("reorder both 3", Control::Line(both, LineFault::Reorder(Chance::Next(3)))),
+            ("corrupt both 0%", Control::Line(both, LineFault::Corrupt(Chance::Never))),
+            (
+                "delay both 2ms 10%",
+                Control::Line(both, LineFault::Delay(Nanos::from_millis(2), Chance::Ppm(100_000))),
+            ),
+            ("delay both 0ms", Control::Line(both, LineFault::Delay(Nanos::ZERO, Chance::Never))),
+            ("stop r", Control::Retransmission(false)),
+            ("start a", Control::Line([true, false], LineFault::Start)),
+            ("line b 10.0.0.1:7", Control::Destination([false, true], "10.0.0.1:7".parse().unwrap())),
+            ("disconnect *", Control::Session(None, SessionFault::Disconnect)),
+            ("freeze me 1s", Control::Session(Some("me".into()), SessionFault::Freeze(Nanos::from_secs(1)))),
+            (
+                "slow me fills 5us",
+                Control::Session(Some("me".into()), SessionFault::Slow(Slow::Fills, Nanos::from_micros(5))),
+            ),
+            ("lose-ack me 2", Control::Session(Some("me".into()), SessionFault::LoseAck(2))),
+            ("restart", Control::Restart(Nanos::from_secs(1))),
+            (
+                "band X 1.5 200",
+                Control::Market("X".into(), Market::Band(Price4::new(15_000), Price4::new(2_000_000))),
+            ),
+            ("break X 7", Control::Market("X".into(), Market::Break(7))),
+            ("late on", Control::Late(true)),
+            ("flow off", Control::Flow(false)),
+            ("  faults   off ", Control::FaultsOff),
+        ] {
+            assert_eq!(parse(line), Ok(control), "{line}");
+        }
+        assert_eq!(
+            parse_timed("at 5s  restart 1s"),
+            Ok((Nanos::from_secs(5), Control::Restart(Nanos::from_secs(1))))
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_line_is_told() {
+        for (line, says) in [
+            ("", "empty line"),
+            ("explode", "unknown command `explode`"),
+            ("drop a", "`drop` needs a part"),
+            ("drop a 101%", "`101%` is not a part"),
+            ("drop a 1% more", "`more` is more than the command takes"),
+            ("delay a 2h", "`2h` is not a time"),
+            ("delay a 5", "`5` is not a time"),
+            ("line both 1.2.3.4:5", "`both` is not a or b"),
+            ("line a [::1]:5", "is not an address"),
+            ("reject me 1000001", "is not a number"),
+            ("band X 1.00001 2", "`1.00001` is not a lower"),
+            ("at 5s", "empty line"),
+            ("at soon restart", "`soon` is not a time"),
+        ] {
+            let told = parse_timed(line).unwrap_err().to_string();
+            assert!(told.contains(says), "{line}: {told}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_read_or_refused_without_a_panic(line in "(at |drop |delay |band |slow |line |restart )?[ -~é%]{0,40}") {
+            let _ = parse_timed(&line);
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Faults of the lines, without sockets: packets go in, what a bad network makes of them comes out.
 
-use crate::synthetic::prng::Prng;
+use crate::exchange::prng::Prng;
 use spinward_engine::words::Nanos;
 use std::collections::BTreeMap;
 

@@ -239,20 +239,26 @@ impl Runner {
                 }
             }
             Control::Restart(time) => {
-                if self.stage == Stage::Open {
-                    self.sessions.shut();
-                    self.core.postpone(now.after(*time));
-                    self.faults.restarts += 1;
-                    self.stage = Stage::Away(now.after(*time));
+                if self.stage != Stage::Open {
+                    return Err(ControlError::Refused(format!(
+                        "the exchange is {:?}: it cannot restart now",
+                        self.stage
+                    )));
                 }
+                self.sessions.shut();
+                self.core.postpone(now.after(*time));
+                self.faults.restarts += 1;
+                self.stage = Stage::Away(now.after(*time));
             }
             Control::Market(name, market) => return self.market_command(now, name, *market),
             Control::Late(is_late) => self.core.set_late(*is_late),
+            Control::Flow(is_on) => self.core.set_flow(now, *is_on),
             Control::End => self.end(now),
             Control::FaultsOff => {
                 self.market.clear_faults();
                 for (index, account) in self.core.accounts.iter_mut().enumerate() {
                     account.faults = Default::default();
+                    account.release(Nanos::MAX);
                     self.sessions.freeze(index, now);
                 }
             }
@@ -278,6 +284,9 @@ impl Runner {
             SessionFault::Slow(what, time) => {
                 self.faults.slowed += u64::from(time > Nanos::ZERO);
                 entry.faults.slow = (time > Nanos::ZERO).then_some((what, time));
+                if time == Nanos::ZERO {
+                    entry.release(Nanos::MAX);
+                }
             }
         }
     }
@@ -388,6 +397,7 @@ fn check(core: &ExchangeCore, control: &Control) -> Result<(), ControlError> {
         | Control::Destination(..)
         | Control::Restart(_)
         | Control::Late(_)
+        | Control::Flow(_)
         | Control::End
         | Control::FaultsOff => Ok(()),
     }

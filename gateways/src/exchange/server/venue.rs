@@ -6,14 +6,18 @@
 mod entry;
 mod report;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 pub use snapshot::{SNAPSHOT_END, snapshot_end};
 
-use super::account::{ACCOUNT_FIRST, Account, Holdings, Live};
+use super::account::{Account, Holdings, Live};
 use super::config::{CoreConfig, ExchangeError, Listing};
 use super::history::History;
 use super::state::{AccountState, BookOrder, CoreCounters, ExchangeState, OpenOrder, SymbolState};
-use crate::exchange::{Command, CrossKind, Engine, ItchWriter, OrderId, Output, Participants, Phase};
+use crate::exchange::{
+    Command, CrossKind, Engine, ItchWriter, MEMBERS_FIRST, OrderId, Output, Participants, Phase,
+};
 use crate::itch50::{Be64, SystemEventCode};
 use crate::ouch50::{Appendage, EventCode, Outbound, SystemEvent};
 use crate::soup::{Alpha, Login, SequencedStore};
@@ -50,7 +54,7 @@ pub struct ExchangeCore {
     history: History,
     pub(super) accounts: Box<[Account]>,
     participants: Option<Participants>,
-    /// When the next participant's command is due; the far future before the open and after the close.
+    /// When the next participant's command is due; the far future before the open, after the close, and while they wait.
     due: Nanos,
     /// What the participants own, together.
     house: Holdings,
@@ -154,7 +158,7 @@ impl ExchangeCore {
 
     /// Ends the day: closing crosses, what rests is cancelled, system events.
     pub fn close(&mut self, now: Nanos) {
-        if self.due == Nanos::MAX && self.symbols().all(|symbol| self.engine.phase(symbol) == Phase::Closed) {
+        if self.symbols().all(|symbol| self.engine.phase(symbol) == Phase::Closed) {
             return;
         }
         self.at(now);
@@ -206,12 +210,33 @@ impl ExchangeCore {
             let Some(participants) = &mut self.participants else { break };
             let command = participants.next(&self.engine);
             self.due = self.due.after(participants.wait());
+            done += 1;
+            // They see all orders and mean to withdraw their own.
+            let owner = match command {
+                Command::Cancel { account, .. } => account,
+                Command::Replace { owner, .. } => owner.account,
+                Command::Enter(_)
+                | Command::CancelAll { .. }
+                | Command::Phase { .. }
+                | Command::Cross { .. }
+                | Command::Imbalance { .. }
+                | Command::Band { .. }
+                | Command::Break { .. } => 0,
+            };
+            if owner >= MEMBERS_FIRST {
+                continue;
+            }
             self.counters.participant_commands += 1;
             self.at(now);
             self.run(now, &command, Cause::Other);
-            done += 1;
         }
         done
+    }
+
+    /// Participants trade from now on, or wait.
+    pub(super) fn set_flow(&mut self, now: Nanos, is_on: bool) {
+        let is_day = self.symbols().any(|symbol| self.engine.phase(symbol) != Phase::Closed);
+        self.due = if is_on && is_day && self.participants.is_some() { now } else { Nanos::MAX };
     }
 
     /// Participants wait until then: the exchange is away.
@@ -239,7 +264,7 @@ impl ExchangeCore {
         let Some(entry) = self.accounts.get(account) else { return };
         if (entry.config.cancel_on_disconnect || entry.is_full) && !entry.orders.is_empty() {
             self.counters.cancels_on_disconnect += 1;
-            self.execute(now, &Command::CancelAll { account: ACCOUNT_FIRST + account as u32 });
+            self.execute(now, &Command::CancelAll { account: MEMBERS_FIRST + account as u32 });
         }
     }
 
@@ -298,7 +323,7 @@ impl ExchangeCore {
                 price: order.price,
                 displayed: order.displayed,
                 open: order.open,
-                account: order.owner.account.checked_sub(ACCOUNT_FIRST).map(|index| index as usize),
+                account: order.owner.account.checked_sub(MEMBERS_FIRST).map(|index| index as usize),
             };
             self.engine.queue(symbol, side).map(order).collect()
         };

@@ -4,7 +4,7 @@
 //! without an answer; a replace of a live order with values that cannot be takes the order out and uses no number; quantities of cancels, replaces and
 //! modifies are of the whole chain, executed shares included.
 
-use super::{ACCOUNT_FIRST, Account, Cause, ExchangeCore, Live};
+use super::{Account, Cause, ExchangeCore, Listing, Live, MEMBERS_FIRST};
 use crate::exchange::{
     Command, Display as Shows, Lifetime, NewOrder, ORDER_SHARES_MAX, OrderId, Owner, Price4,
 };
@@ -125,7 +125,7 @@ impl ExchangeCore {
         }
         let options = Options::read(appendage)?;
         let side_code = SideCode::from_code(order.side).ok_or(RejectReason::InvalidSide)?;
-        let symbol = self.index_of(&order.symbol).ok_or(RejectReason::InvalidSymbol)?;
+        let symbol = index_of(&self.listings, &order.symbol).ok_or(RejectReason::InvalidSymbol)?;
         let shares = order.quantity.get();
         if shares == 0 || shares > ORDER_SHARES_MAX {
             return Err(RejectReason::InvalidQuantity);
@@ -188,7 +188,7 @@ impl ExchangeCore {
         let command = NewOrder {
             symbol,
             side,
-            owner: Owner { account: ACCOUNT_FIRST + account as u32, token: order.user_ref.get() },
+            owner: Owner { account: MEMBERS_FIRST + account as u32, token: order.user_ref.get() },
             price,
             shares,
             display: match (display, options.floor) {
@@ -224,12 +224,6 @@ impl ExchangeCore {
         Ok((command, live))
     }
 
-    fn index_of(&self, stock: &Stock) -> Option<u16> {
-        let name = Symbol::from_ascii(bytemuck::bytes_of(stock))?;
-        let index = self.listings.iter().position(|listing| listing.name == name)?;
-        u16::try_from(index).ok()
-    }
-
     fn live(&self, account: usize, user_ref: u32) -> Option<Live> {
         self.accounts.get(account)?.orders.get(&user_ref).copied()
     }
@@ -241,7 +235,7 @@ impl ExchangeCore {
             self.counters.ignored += 1;
             return;
         };
-        let owner = Owner { account: ACCOUNT_FIRST + account as u32, token };
+        let owner = Owner { account: MEMBERS_FIRST + account as u32, token };
         if self.is_to_be_rejected(account) {
             self.use_up(account, token);
             return self.reject(now, account, token, RejectReason::Other, order.cl_ord_id);
@@ -285,7 +279,7 @@ impl ExchangeCore {
         let original = before.id;
         self.run(now, &command, Cause::Replace { account, token, original, live, appendage });
         if let Some((account, id)) = self.invalid_replace.take() {
-            let command = Command::Cancel { account: ACCOUNT_FIRST + account as u32, id, leave: 0 };
+            let command = Command::Cancel { account: MEMBERS_FIRST + account as u32, id, leave: 0 };
             self.run(now, &command, Cause::Cancel);
         }
     }
@@ -318,7 +312,7 @@ impl ExchangeCore {
             }
             return;
         }
-        let command = Command::Cancel { account: ACCOUNT_FIRST + account as u32, id: live.id, leave: left };
+        let command = Command::Cancel { account: MEMBERS_FIRST + account as u32, id: live.id, leave: left };
         self.run(now, &command, Cause::Cancel);
     }
 
@@ -338,7 +332,7 @@ impl ExchangeCore {
         let side_code = side_code.code();
         if open < live.open {
             let command =
-                Command::Cancel { account: ACCOUNT_FIRST + account as u32, id: live.id, leave: open };
+                Command::Cancel { account: MEMBERS_FIRST + account as u32, id: live.id, leave: open };
             return self.run(now, &command, Cause::Modify { account, token: user_ref, side_code });
         }
         let timestamp = self.timestamp(now);
@@ -358,7 +352,7 @@ impl ExchangeCore {
         }
         let options = Options::read(appendage);
         let is_blank = *bytemuck::bytes_of(&order.symbol) == [b' '; 8];
-        let symbol = self.index_of(&order.symbol);
+        let symbol = index_of(&self.listings, &order.symbol);
         let reason = match options {
             Err(reason) => Some(reason),
             Ok(_) if !self.is_firm(account, order.firm) => Some(RejectReason::FirmNotAuthorized),
@@ -384,7 +378,7 @@ impl ExchangeCore {
         ids.clear();
         ids.extend(entry.orders.values().filter(|live| is_meant(live)).map(|live| live.id));
         for &id in &ids {
-            let command = Command::Cancel { account: ACCOUNT_FIRST + account as u32, id, leave: 0 };
+            let command = Command::Cancel { account: MEMBERS_FIRST + account as u32, id, leave: 0 };
             self.run(now, &command, Cause::Cancel);
         }
         self.ids = ids;
@@ -412,6 +406,13 @@ impl ExchangeCore {
         let is_blank = *bytemuck::bytes_of(&firm) == [b' '; 4];
         is_blank || self.accounts.get(account).is_some_and(|account: &Account| account.config.firm == firm)
     }
+}
+
+/// Index of a symbol by its name on the wire.
+pub(super) fn index_of(listings: &[Listing], stock: &Stock) -> Option<u16> {
+    let name = Symbol::from_ascii(bytemuck::bytes_of(stock))?;
+    let index = listings.iter().position(|listing| listing.name == name)?;
+    u16::try_from(index).ok()
 }
 
 /// The options that change what an order does here.

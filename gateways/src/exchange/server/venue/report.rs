@@ -1,8 +1,9 @@
 //! What the engine did, as messages to the accounts that it happened to, and in what everybody owns.
 
-use super::{ACCOUNT_FIRST, Account, Cause, ExchangeCore, Live};
+use super::entry::index_of;
+use super::{Account, Cause, ExchangeCore, Live, MEMBERS_FIRST};
 use crate::exchange::{CancelReason as Why, CrossKind, OrderRef, Output, Owner, Price4, Reject, SelfTrade};
-use crate::itch50::{Be32, Be64};
+use crate::itch50::{Be32, Be64, Stock};
 use crate::ouch50::{
     Accepted, AiqCanceled, AiqStrategy, Appendage, AppendageWriter, BrokenTrade, BrokenTradeReason,
     CancelReason, Canceled, ClOrdId, Executed, LiquidityFlag, Modified, Option50, OrderState, OuchPrice,
@@ -67,7 +68,7 @@ impl ExchangeCore {
                 Output::Replaced { order, old, shares, .. } => {
                     self.on_replaced(now, order, old, shares, cause)
                 }
-                Output::Broken { symbol, match_number } => self.on_broken(now, symbol, match_number),
+                Output::Broken { match_number, .. } => self.on_broken(now, match_number),
                 Output::CrossDone { .. } | Output::PhaseChanged { .. } | Output::Imbalance { .. } => {}
             }
         }
@@ -75,7 +76,7 @@ impl ExchangeCore {
 
     /// Index of an owner's account; `None` for participants.
     fn index(owner: Owner) -> Option<usize> {
-        owner.account.checked_sub(ACCOUNT_FIRST).map(|index| index as usize)
+        owner.account.checked_sub(MEMBERS_FIRST).map(|index| index as usize)
     }
 
     fn live_mut(&mut self, owner: Owner) -> Option<&mut Live> {
@@ -241,7 +242,7 @@ impl ExchangeCore {
         let Some(live) = self.live_mut(owner).map(|live| *live) else { return };
         let incoming = match cause {
             Cause::Enter { account, token, .. } | Cause::Replace { account, token, .. } => {
-                Some(Owner { account: ACCOUNT_FIRST + account as u32, token })
+                Some(Owner { account: MEMBERS_FIRST + account as u32, token })
             }
             Cause::Cancel | Cause::Modify { .. } | Cause::Cross(_) | Cause::Other => None,
         };
@@ -311,38 +312,42 @@ impl ExchangeCore {
     }
 
     /// A trade is void: who had it is told and gives it back. Rare: each account's messages are looked through.
-    fn on_broken(&mut self, now: Nanos, symbol: u16, match_number: u64) {
+    fn on_broken(&mut self, now: Nanos, match_number: u64) {
         let timestamp = self.timestamp(now);
         let mut undone = None;
         let mut sides = 0;
+        let listings = &self.listings;
         for account in &mut self.accounts {
             account.release(Nanos::MAX);
             for found in find_trades(account, match_number) {
-                let Found { user_ref, side, shares, price, cl_ord_id } = found;
+                let Found { user_ref, stock, side, shares, price, cl_ord_id } = found;
+                // Of the trade itself: the command may name another symbol.
+                let Some(symbol) = index_of(listings, &stock) else { continue };
                 account.holdings.undo(symbol, side, shares, price);
                 let reason = BrokenTradeReason::Supervisory.code();
                 let match_number = Be64::new(match_number);
                 let message = BrokenTrade { timestamp, user_ref, match_number, reason, cl_ord_id };
                 account.tell(now, Outbound::from(&message), Appendage::ABSENT);
-                undone = Some((side, shares, price));
+                undone = Some((symbol, side, shares, price));
                 sides += 1;
             }
         }
         // Participants have the other side, or stand in between in a cross.
-        if let (Some((side, shares, price)), 1) = (undone, sides) {
+        if let (Some((symbol, side, shares, price)), 1) = (undone, sides) {
             self.house.undo(symbol, side.opposite(), shares, price);
         }
     }
 
-    fn stock(&self, symbol: u16) -> crate::itch50::Stock {
+    fn stock(&self, symbol: u16) -> Stock {
         let listing = self.listings.get(usize::from(symbol));
-        listing.and_then(|listing| crate::itch50::Stock::new(listing.name.as_str())).unwrap_or_default()
+        listing.and_then(|listing| Stock::new(listing.name.as_str())).unwrap_or_default()
     }
 }
 
 /// An account's side of a trade.
 struct Found {
     user_ref: Be32,
+    stock: Stock,
     side: Side,
     shares: u32,
     price: Price4,
@@ -371,11 +376,11 @@ fn find_trades(account: &Account, match_number: u64) -> Vec<Found> {
     }
     let trade = |executed: &Executed| {
         let user_ref = executed.user_ref;
-        let (side_code, cl_ord_id) = messages().find_map(|message| {
+        let (stock, side_code, cl_ord_id) = messages().find_map(|message| {
             if let Outbound::Accepted(order) = message {
-                (order.user_ref == user_ref).then_some((order.side, order.cl_ord_id))
+                (order.user_ref == user_ref).then_some((order.symbol, order.side, order.cl_ord_id))
             } else if let Outbound::Replaced(order) = message {
-                (order.user_ref == user_ref).then_some((order.side, order.cl_ord_id))
+                (order.user_ref == user_ref).then_some((order.symbol, order.side, order.cl_ord_id))
             } else {
                 None
             }
@@ -383,7 +388,7 @@ fn find_trades(account: &Account, match_number: u64) -> Vec<Found> {
         let side = if side_code == b'B' { Side::Buy } else { Side::Sell };
         // Prices of trades are the engine's.
         let price = Price4::new(executed.price.get() as u32);
-        Some(Found { user_ref, side, shares: executed.quantity.get(), price, cl_ord_id })
+        Some(Found { user_ref, stock, side, shares: executed.quantity.get(), price, cl_ord_id })
     };
     found.into_iter().filter_map(trade).collect()
 }
