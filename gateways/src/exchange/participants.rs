@@ -73,14 +73,9 @@ impl Mix {
         attributed: 1_490,
     };
 
-    const fn is_valid(&self) -> bool {
+    fn is_valid(&self) -> bool {
         let all = [self.moves, self.reductions, self.takers, self.sweeps, self.hidden];
-        let mut sum = 0u32;
-        let mut index = 0;
-        while index < all.len() {
-            sum = sum.saturating_add(all[index]);
-            index += 1;
-        }
+        let sum = all.iter().fold(0u32, |sum, kind| sum.saturating_add(*kind));
         sum <= 65_536 && self.adds <= 65_536 && self.attributed <= 65_536
     }
 }
