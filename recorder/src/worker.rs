@@ -255,14 +255,17 @@ impl Worker {
         let end = front.end();
         if end <= self.flushed {
             if !is_closed {
-                self.is_flushed(&front, end, sequence)?;
+                self.is_flushed(&front, end, sequence, false)?;
             }
             return Ok(false);
         }
-        let to = end.min(self.flushed.saturating_add(FLUSH_CHUNK_BYTES));
+        // A promise is kept with whole groups: behind a writer that is quicker than the disk, a part would never reach the end.
+        let is_promised = self.config.durability != Durability::Process;
+        let most = if is_promised { u64::MAX } else { FLUSH_CHUNK_BYTES };
+        let to = end.min(self.flushed.saturating_add(most));
         self.flush(&front, to)?;
         if to == end {
-            self.is_flushed(&front, end, sequence)?;
+            self.is_flushed(&front, end, sequence, true)?;
         }
         Ok(true)
     }
@@ -307,8 +310,14 @@ impl Worker {
         Ok(())
     }
 
-    /// All that was written up to a moment ago is on the disk.
-    fn is_flushed(&mut self, front: &Segment, end: u64, sequence: u64) -> Result<(), JournalError> {
+    /// All that was written up to a moment ago is on the disk; whether by a flush just now.
+    fn is_flushed(
+        &mut self,
+        front: &Segment,
+        end: u64,
+        sequence: u64,
+        has_flushed: bool,
+    ) -> Result<(), JournalError> {
         let counters = &self.stream.counters;
         if end != 0 {
             counters.flushed_sequence.set(sequence as i64);
@@ -323,7 +332,10 @@ impl Worker {
         // The flush has write-protected the page where the writer is; those ahead of it only the kernel's own writing back, which is slower.
         let is_promised = self.config.durability != Durability::Process;
         if is_promised && self.prefaulted_at.elapsed() < PREFAULT_INTERVAL {
-            return front.prefault(end, end.saturating_add(PREFAULT_NEAR_BYTES));
+            if has_flushed {
+                front.prefault(end, end.saturating_add(PREFAULT_NEAR_BYTES))?;
+            }
+            return Ok(());
         }
         front.prefault(end, end.saturating_add(self.config.prefault_bytes))?;
         if let Some(next) = self.live.get(1) {

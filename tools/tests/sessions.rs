@@ -21,3 +21,7 @@ mod kill;
 mod damage;
 #[path = "sessions/latch.rs"]
 mod latch;
+#[path = "sessions/journal.rs"]
+mod journal;
+#[path = "sessions/faults.rs"]
+mod faults;

@@ -211,14 +211,27 @@ pub(crate) fn run(
     follow_latch()?;
     let mut problems = Vec::new();
     let mut ended = Ended { frames: tap.frame, ..Ended::default() };
-    match tap.audit.map(AuditWriter::finish) {
-        Some(Ok(finished)) => ended.audit_chain = Some(chain_text(&finished.chain)),
-        Some(Err(error)) => problems.push(format!("the audit is not whole: {error}")),
-        None => {}
+    if let Some(audit) = tap.audit {
+        let failure = audit.failure().filter(|_| has_failed);
+        match audit.finish() {
+            Ok(finished) => {
+                ended.audit_chain = Some(chain_text(&finished.chain));
+                problems.extend(failure.map(|error| error.to_string()));
+            }
+            Err(error) => problems.push(format!("the audit is not whole: {error}")),
+        }
     }
-    match written.recv().map(JournalWriter::finish) {
-        Ok(Ok(finished)) => ended.journal_chain = Some(chain_text(&finished.chain)),
-        Ok(Err(error)) => problems.push(format!("the journal is not whole: {error}")),
+    match written.recv() {
+        Ok(journal) => {
+            let failure = journal.failure().filter(|_| has_failed);
+            match journal.finish() {
+                Ok(finished) => {
+                    ended.journal_chain = Some(chain_text(&finished.chain));
+                    problems.extend(failure.map(|error| error.to_string()));
+                }
+                Err(error) => problems.push(format!("the journal is not whole: {error}")),
+            }
+        }
         Err(_) => problems.push("the journal was not ended".to_owned()),
     }
     // What is stored of latency is no part of the session: it is whole without.
