@@ -100,7 +100,7 @@ fn what_cannot_be_is_told_with_its_place_and_exit_code_2() {
         assert!(good.contains(from), "{from}");
         let bad = good.replacen(from, to, 1);
         std::fs::write(folder.path().join("bad.toml"), &bad).unwrap();
-        let line = bad[..bad.find(to).unwrap()].matches('\n').count() + 1;
+        let line = good[..good.find(from).unwrap()].matches('\n').count() + 1;
         for words in [&["exchange", "--config", "bad.toml"][..], &["config", "check", "bad.toml"]] {
             let output = spinward(folder.path(), words);
             let told = text(&output.stdout) + &text(&output.stderr);

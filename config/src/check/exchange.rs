@@ -95,9 +95,9 @@ impl Checker<'_> {
             ("lower", listing.lower),
             ("upper", listing.upper),
         ];
+        let is_price = |nanos: i64| (PRICE_STEP..=PRICE_MAX).contains(&nanos) && nanos % PRICE_STEP == 0;
         for (name, price) in prices {
-            let Some(price) = price.map(Price::nanos) else { continue };
-            if !(PRICE_STEP..=PRICE_MAX).contains(&price) || price % PRICE_STEP != 0 {
+            if price.is_some_and(|price| !is_price(price.nanos())) {
                 let what = "it is not a price of OUCH";
                 self.refuse(&key(name), what, "give 0.0001 to 199999.99 in steps of 0.0001");
             }
@@ -105,7 +105,8 @@ impl Checker<'_> {
         // Participants trade in cents.
         let cent = 10_000_000;
         let tick = listing.tick.map_or(cent, Price::nanos).max(1);
-        if listing.price.nanos() % cent != 0 || listing.price.nanos() % tick != 0 {
+        let price = listing.price.nanos();
+        if is_price(price) && (price % cent != 0 || price % tick != 0) {
             let mend = "give whole cents, and a multiple of its tick";
             self.refuse(&key("price"), "the first price is off the grid", mend);
         }
