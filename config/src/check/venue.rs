@@ -21,7 +21,7 @@ impl Checker<'_> {
         ] {
             self.positive(key, span);
         }
-        if venue.limit_reserve >= venue.limit_messages {
+        if venue.limit_messages > 0 && venue.limit_reserve >= venue.limit_messages {
             let what =
                 format!("{} of {} messages are kept for cancels", venue.limit_reserve, venue.limit_messages);
             self.refuse(

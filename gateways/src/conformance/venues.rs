@@ -1,8 +1,8 @@
 //! The venues of the suite.
 
 use crate::ouch::tests::rig::{Ledger, Rig, config};
-use crate::paper::OrderMessage;
 use crate::paper::testing::{self, Bench, NaiveBook, level, near, trade};
+use crate::paper::{OrderMessage, PaperConfig};
 use spinward_engine::words::{Nanos, OrderId, Side, TimeInForce};
 use std::collections::BTreeMap;
 
@@ -128,12 +128,16 @@ impl Venue for Paper {
     }
 
     fn restart(&mut self) {
+        let given = self.ledger.reports.iter().map(|report| report.venue_order.max(report.exec.get()));
+        let config = PaperConfig { first_id: given.max().unwrap_or(0), ..near() };
         let (carried, ledger) = self.ledger.carried();
-        let mut bench = Bench::new(&near(), NaiveBook::default());
+        let mut bench = Bench::new(&config, NaiveBook::default());
         bench.time = self.bench.time;
         for record in &carried.records {
             bench.venue.adopt(record).unwrap();
         }
+        // The feed's first word gives them their places.
+        bench.market(&[level(Side::Sell, 1_000, 1)]);
         (self.bench, self.ledger) = (bench, ledger);
     }
 

@@ -115,7 +115,7 @@ fn what_is_lost_quarantines_every_book_and_a_snapshot_releases_every_book_with_w
     assert_eq!(holed.views.len(), whole.views.len());
     for (id, view) in &whole.views {
         let other = &holed.views[id];
-        assert_eq!((view.bids, view.asks), (other.bids, other.asks), "instrument {id}");
+        assert_eq!((view.bids(), view.asks()), (other.bids(), other.asks()), "instrument {id}");
     }
 }
 

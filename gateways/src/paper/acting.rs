@@ -22,7 +22,7 @@ impl<B: MarketBook> Desk<B> {
                 Some(code) => self.refuse(message, ReportKind::Rejected, code),
             },
             Action::Cancel => match self.orders.find(message.order) {
-                Some(slot) => self.cancel_resting(slot),
+                Some(slot) => self.cancel_resting(slot, Some(message.frame)),
                 None => self.refuse(message, ReportKind::CancelRejected, RejectCode::TooLate),
             },
             Action::Replace => match self.orders.find(message.order) {

@@ -124,10 +124,12 @@ impl<B: MarketBook> Desk<B> {
         filled
     }
 
-    /// Takes an order out and says so.
-    pub(super) fn cancel_resting(&mut self, slot: u32) {
+    /// Takes an order out and says so: in answer to the cancel of a frame, or of itself.
+    pub(super) fn cancel_resting(&mut self, slot: u32, cancel_frame: Option<u64>) {
         if let Some(resting) = self.orders.remove(slot) {
-            self.say_cancelled(Subject::from(&resting), resting.price, resting.open);
+            let cause_frame = cancel_frame.unwrap_or(resting.cause_frame);
+            let subject = Subject { cause_frame, ..Subject::from(&resting) };
+            self.say_cancelled(subject, resting.price, resting.open);
         }
     }
 }

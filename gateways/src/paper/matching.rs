@@ -174,7 +174,7 @@ impl<B: MarketBook> Desk<B> {
                 market.status = status;
                 for side in [Side::Buy, Side::Sell] {
                     while self.orders.at(self.orders.first(instrument, side)).is_some() {
-                        self.cancel_resting(self.orders.first(instrument, side));
+                        self.cancel_resting(self.orders.first(instrument, side), None);
                     }
                 }
             }

@@ -264,7 +264,7 @@ impl<B: MarketBook> PaperVenue<B> {
                 while slot != NONE {
                     let next = self.desk.orders.next(slot);
                     if self.desk.orders.at(slot).is_some_and(|resting| resting.tif != TimeInForce::Day) {
-                        self.desk.cancel_resting(slot);
+                        self.desk.cancel_resting(slot, None);
                     }
                     slot = next;
                 }
