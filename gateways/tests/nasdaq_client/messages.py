@@ -75,14 +75,10 @@ def tell(what, **fields):
     print(json.dumps({'what': what, **fields}), flush=True)
 
 
-async def connect(port, session, sequence, password='secret', closed=None, user='trader'):
-    async def on_close():
-        if closed:
-            closed.set()
-
+async def connect(port, session, sequence, password='secret', user='trader'):
     client = await ouch.connect_async(
         ('127.0.0.1', port), user, password, session, sequence=sequence,
-        session_factory=lambda soup_session: ClientSession(soup_session, on_close_coro=on_close),
+        session_factory=ClientSession,
         client_heartbeat_interval=1, server_heartbeat_interval=15, connect_timeout=30)
     tell('login', session=client.soup_session.session_id.session, next=client.soup_session.sequence + 1)
     return client
