@@ -51,9 +51,11 @@ impl Risk {
         }
     }
 
+    /// About an order that is not there: it went while the message was under way (a fill came before our cancel), or it never was.
     fn on_late_answer(&mut self) {
-        self.counters.reports_unknown_order.add(1);
-        self.room.late_answer();
+        if !self.room.late_answer() {
+            self.counters.reports_unknown_order.add(1);
+        }
     }
 
     fn on_cancelled(&mut self, report: &Report) {
@@ -94,7 +96,9 @@ impl Risk {
                 self.step(report.new_order, OrderInput::Accepted);
             }
             // The replacement is gone already (filled before this report): its answer is the one that is late.
-            (Some(old), None) if old.state == OrderState::PendingReplace => self.room.late_answer(),
+            (Some(old), None) if old.state == OrderState::PendingReplace => {
+                self.room.late_answer();
+            }
             (Some(old), None) => self.adopt(&old, report, now),
             (None, None) => self.on_late_answer(),
         }

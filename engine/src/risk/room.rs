@@ -80,10 +80,12 @@ impl Room {
         self.orphans += usize::from(due);
     }
 
-    /// An answer about an order that is gone.
+    /// An answer about an order that is gone. False if none was due.
     #[inline]
-    pub(super) fn late_answer(&mut self) {
+    pub(super) fn late_answer(&mut self) -> bool {
+        let is_due = self.orphans > 0;
         self.orphans = self.orphans.saturating_sub(1);
+        is_due
     }
 
     #[inline]
