@@ -6,7 +6,7 @@ use std::time::Duration;
 /// When a record is safe, and from what.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Durability {
-    /// In the page cache when `append` returns: a killed process loses nothing. Flushed at [`JournalConfig::flush_interval`].
+    /// In the page cache when `append` returns: a killed process loses nothing. Flushed at [`JournalConfig::flush_interval`](crate::JournalConfig::flush_interval).
     Process,
     /// On the disk at most this much later (and the time of a flush): a group of records with each flush.
     Flush(Duration),

@@ -87,6 +87,10 @@ pub(crate) struct RunArgs {
     /// Orders go to the paper venue: `--venue paper`.
     #[arg(long, conflicts_with = "venue")]
     pub(crate) paper: bool,
+    /// An exchange of the session's own, over sockets on loopback: market data in MoldUDP64, orders by OUCH. In the end both ends must agree. `[exchange]` of the
+    /// configuration says what it is like.
+    #[arg(long, conflicts_with_all = ["feed", "venue", "paper", "resume"])]
+    pub(crate) exchange: bool,
     /// Date of an ITCH file (YYYY-MM-DD, New York), for times since the epoch.
     #[arg(long, value_name = "DATE")]
     pub(crate) date: Option<String>,

@@ -3,6 +3,7 @@
 pub(crate) mod registry;
 pub(crate) mod parts;
 pub(crate) mod latch;
+pub(crate) mod embedded;
 pub(crate) mod world;
 pub(crate) mod live;
 pub(crate) mod replay;

@@ -2,6 +2,7 @@
 
 use super::{RunArgs, doctor};
 use crate::failure::{CHECK_FAILED, Failure, Outcome};
+use crate::session::embedded::Embedded;
 use crate::session::live::{self, LiveOptions};
 use crate::session::registry::Registry;
 use spinward_config::{Loaded, Overrides};
@@ -12,10 +13,12 @@ pub(crate) fn run(registry: &Registry, args: &RunArgs) -> Outcome {
         Some(path) => spinward_config::load(path).map_err(Failure::usage)?,
         None => spinward_config::builtin(),
     };
+    let embedded = if args.exchange { Some(Embedded::start(&mut settings, args.seed)?) } else { None };
+    let (feed, venue) = embedded.as_ref().map(|own| (own.feed.clone(), own.venue.clone())).unzip();
     let told = settings
         .apply(&Overrides {
-            feed: args.feed.clone(),
-            venue: args.venue.clone().or_else(|| args.paper.then(|| "paper".to_owned())),
+            feed: args.feed.clone().or(feed),
+            venue: args.venue.clone().or(venue).or_else(|| args.paper.then(|| "paper".to_owned())),
             date: args.date.clone(),
             pace: args.pace.clone(),
             topology: args.topology.clone(),
@@ -39,7 +42,10 @@ pub(crate) fn run(registry: &Registry, args: &RunArgs) -> Outcome {
         resume: args.resume.clone().or_else(|| settings.session.resume.clone()),
         is_quiet: args.quiet,
     };
-    let summary = live::run(&settings, registry, &options)?;
+    let mut summary = live::run(&settings, registry, &options)?;
+    if let Some(embedded) = embedded {
+        summary.exchange = Some(embedded.finish(&summary)?);
+    }
     if args.json {
         summary.print_json()?
     } else {

@@ -1,5 +1,6 @@
 //! What a session has come to: for people, and as JSON.
 
+use super::embedded::BothEnds;
 use crate::attribution::tail::{self, Outlier};
 use crate::cli::output::{self, Table, line};
 use crate::metrics::Sources;
@@ -107,6 +108,9 @@ pub(crate) struct Summary {
     pub(crate) attribution: Attribution,
     pub(crate) digests: Vec<DigestRow>,
     pub(crate) problems: Vec<String>,
+    /// Of a session on an exchange of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) exchange: Option<BothEnds>,
 }
 
 impl Summary {
@@ -152,12 +156,13 @@ impl Summary {
             attribution,
             digests: digest_rows(digests),
             problems,
+            exchange: None,
         }
     }
 
     /// Whether nothing went wrong with the session itself.
     pub(crate) fn is_whole(&self) -> bool {
-        self.problems.is_empty()
+        self.problems.is_empty() && self.exchange.as_ref().is_none_or(|both| both.differences.is_empty())
     }
 
     pub(crate) fn print_json(&self) -> Result<(), serde_json::Error> {
@@ -184,6 +189,16 @@ impl Summary {
             output::count(self.fills),
             output::count(self.open_orders)
         ));
+        if let Some(BothEnds { executions, open_orders, differences }) = &self.exchange {
+            let (executions, open) = (output::count(*executions), output::count(*open_orders));
+            line(format!("exchange  {executions} executions, {open} orders open"));
+            if differences.is_empty() {
+                line("          EQUAL at both ends: every position, every open order");
+            }
+            for difference in differences {
+                line(format!("          DIFFERENT {difference}"));
+            }
+        }
         line("");
         let mut table = Table::new(["verdicts", "count"]);
         for (code, count) in &self.verdicts {

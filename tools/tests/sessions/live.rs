@@ -178,3 +178,19 @@ fn a_session_that_is_killed_with_open_orders_is_carried_on_without_losing_or_dou
     let summary = summary_of(session, 0);
     floor.agree(&summary);
 }
+
+#[test]
+fn a_session_on_an_exchange_of_its_own_trades_over_sockets_and_both_ends_agree() {
+    let program = Program::new();
+    let words = ["run", "--exchange", "--duration", "4s", "--metrics", "off", "--quiet", "--json"];
+    let summary = program.run(&words).with_code(0).json();
+    assert!(summary["orders"].as_u64().unwrap() > 10, "{summary}");
+    assert!(summary["exchange"]["executions"].as_u64().unwrap() > 0, "{summary}");
+    assert_eq!(summary["exchange"]["differences"], serde_json::json!([]), "{summary}");
+    assert_eq!(
+        summary["exchange"]["executions"], summary["fills"],
+        "nothing is lost, nothing is counted twice"
+    );
+    let folder = session_of(&program, &summary);
+    assert_eq!(digests(&replay(&program, &folder, "fused")), digests(&summary));
+}
