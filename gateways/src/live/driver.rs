@@ -141,7 +141,7 @@ impl LiveDriver {
         Ok(driver)
     }
 
-    /// Tells when an order's bytes stood ready ([`Driver::encoded`]): those of a live order leave at once, so this is when it was given to the gateway.
+    /// Tells when an order's bytes stood ready ([`Driver::encoded`]): before they go to the socket.
     #[must_use]
     pub const fn with_stamps(mut self, has_stamps: bool) -> Self {
         self.has_stamps = has_stamps;
@@ -175,10 +175,15 @@ impl LiveDriver {
 
     /// Lets the gateway act, and carries out what it asks for.
     fn with_gateway(&mut self, act: impl FnOnce(&mut OuchGateway, &mut dyn FnMut(OuchAction<'_>))) {
-        let Self { gateway, venue, items, is_venue_over, failure, .. } = self;
+        let Self { gateway, venue, items, is_venue_over, failure, has_stamps, encoded, clock, .. } = self;
         let mut take = |action: OuchAction<'_>| match action {
             OuchAction::Connect => venue.connect(),
-            OuchAction::Send(bytes) => venue.send(bytes),
+            OuchAction::Send(bytes) => {
+                if *has_stamps {
+                    *encoded = clock.ticks();
+                }
+                venue.send(bytes);
+            }
             OuchAction::Close => venue.close(),
             OuchAction::Report(report) => items.push_back(Item::Report(*report)),
             OuchAction::Command(command) => items.push_back(Item::Command(*command)),
@@ -267,9 +272,8 @@ impl Driver for LiveDriver {
             Outbound::Vacant => {}
             Outbound::Order(order) => {
                 self.counters.orders.add(1);
-                if self.has_stamps {
-                    self.encoded = self.clock.ticks();
-                }
+                // Stays 0 if the gateway refuses it: nothing was encoded then.
+                self.encoded = 0;
                 let time = now().max(self.last_time);
                 self.with_gateway(|gateway, mut take| gateway.submit(time, order, &mut take));
             }
