@@ -96,7 +96,7 @@ fn log_in(venue: &mut TcpStream, login: &ClientConfig) -> Result<(), LabError> {
     let mut session = ClientSession::new(login.clone());
     let mut out = Vec::new();
     let mut buffer = [0; 1_024];
-    let mut take = |action: ClientAction<'_>, out: &mut Vec<u8>| {
+    let take = |action: ClientAction<'_>, out: &mut Vec<u8>| {
         if let ClientAction::Send(bytes) = action {
             out.extend_from_slice(bytes);
         }
