@@ -39,6 +39,9 @@ const LENGTHS: f64 = 10.0;
 /// Of a round, not recorded at its beginning: a part of so many.
 const WARM_UP_PARTS: u32 = 4;
 
+/// Orders in the books at most: as many as rest at the exchange.
+const ORDERS_MAX: usize = 1 << 16;
+
 /// Symbols of the exchange's default listing.
 const SYMBOLS: usize = 4;
 
@@ -119,7 +122,8 @@ fn recorded(samples: &[WireSample], clock: &Clock) -> Result<Histogram<u64>, Lab
         histogram.saturating_record(sample.nanos.max(1));
     }
     if histogram.is_empty() {
-        return Err(LabError::failed("no order arrived at the exchange: give more --seconds"));
+        let what = "no order arrived at the exchange in time: give more --seconds";
+        return Err(LabError::Usage(what.to_owned()));
     }
     Ok(histogram)
 }
@@ -155,6 +159,13 @@ fn engine_round(setup: &Setup, round: usize) -> Result<Histogram<u64>, LabError>
         [Some(_) | None, _] => return Err(LabError::failed("the line has no address")),
     };
     let midnight = midnight();
+    let table = instruments(SYMBOLS)?;
+    // Before anything runs: taking their memory takes longer than the kernel's buffer holds packets, and than a short round.
+    let book = BookConfig { orders_max: ORDERS_MAX, levels_max: ORDERS_MAX, ..BookConfig::default() };
+    let decoder = Itch50Decoder::new(Itch50Config { midnight: Some(midnight), ..Itch50Config::default() });
+    let probe = Box::new(Probe::new(MESSAGES_PER_ORDER));
+    let stages = assemble(decoder, &book, &table, Some(probe))?;
+    let journal = Journal::new(&format!("wire-{round}"), 1 << 20)?;
     let exchange = exchange(setup, line, midnight)?;
     let nanos = |span: Duration| Nanos::new(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX));
     let rule = LimitRule::Bucket { per_second: 1_000_000, burst: 100_000 };
@@ -167,15 +178,10 @@ fn engine_round(setup: &Setup, round: usize) -> Result<Histogram<u64>, LabError>
         timer_interval: Nanos::from_millis(100),
         duration: Some(nanos(setup.length)),
     };
-    let table = instruments(SYMBOLS)?;
     let driver = LiveDriver::new(&config, Box::new(feed), &table, Carried::default(), setup.clock.clone())
         .map_err(LabError::failed)?;
     let failure = driver.failure_slot();
     let (driver, causes) = CausedDriver::new(driver);
-    let decoder = Itch50Decoder::new(Itch50Config { midnight: Some(midnight), ..Itch50Config::default() });
-    let probe = Box::new(Probe::new(MESSAGES_PER_ORDER));
-    let stages = assemble(decoder, &BookConfig::default(), &table, Some(probe))?;
-    let journal = Journal::new(&format!("wire-{round}"), 1 << 20)?;
     let pipeline = Pipeline::start(
         &PipelineConfig { stamps: StampMode::Off, ..PipelineConfig::default() },
         &setup.topology,
