@@ -10,6 +10,7 @@ use spinward_engine::risk::{PositionGauges, RiskCounters};
 use spinward_engine::strategy::RunnerCounters;
 use spinward_engine::words::TradingState;
 use spinward_gateways::feed::StreamCounters;
+use spinward_gateways::operator::{Outcomes, SessionView};
 use spinward_gateways::ouch::OuchCounters;
 use spinward_gateways::paper::PaperCounters;
 use spinward_gateways::simulation::SimulationCounters;
@@ -182,5 +183,15 @@ impl Sources {
             return Err("a file of the session cannot be written".to_owned());
         }
         Ok(())
+    }
+}
+
+impl SessionView for Sources {
+    fn status(&self) -> String {
+        Self::status(self)
+    }
+
+    fn outcomes(&self) -> Outcomes {
+        Outcomes { obeyed: self.risk.commands.value(), refused: self.risk.commands_refused.value() }
     }
 }
