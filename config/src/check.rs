@@ -61,6 +61,7 @@ impl Settings {
         let mut checker = Checker { settings: self, problems: Vec::new() };
         checker.host(host);
         checker.files();
+        checker.sockets();
         problems.extend(checker.problems);
         problems.sort();
         problems.dedup();

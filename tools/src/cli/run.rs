@@ -2,10 +2,13 @@
 
 use super::{RunArgs, doctor};
 use crate::failure::{CHECK_FAILED, Failure, Outcome};
+use crate::host;
 use crate::session::embedded::Embedded;
 use crate::session::live::{self, LiveOptions};
+use crate::session::parts;
+use anyhow::anyhow;
 use crate::session::registry::Registry;
-use spinward_config::{Loaded, Overrides};
+use spinward_config::{Loaded, Overrides, VenueKind};
 use std::process::ExitCode;
 
 pub(crate) fn run(registry: &Registry, args: &RunArgs) -> Outcome {
@@ -13,12 +16,10 @@ pub(crate) fn run(registry: &Registry, args: &RunArgs) -> Outcome {
         Some(path) => spinward_config::load(path).map_err(Failure::usage)?,
         None => spinward_config::builtin(),
     };
-    let embedded = if args.exchange { Some(Embedded::start(&mut settings, args.seed)?) } else { None };
-    let (feed, venue) = embedded.as_ref().map(|own| (own.feed.clone(), own.venue.clone())).unzip();
     let told = settings
         .apply(&Overrides {
-            feed: args.feed.clone().or(feed),
-            venue: args.venue.clone().or(venue).or_else(|| args.paper.then(|| "paper".to_owned())),
+            feed: args.feed.clone(),
+            venue: args.venue.clone().or_else(|| args.paper.then(|| "paper".to_owned())),
             date: args.date.clone(),
             pace: args.pace.clone(),
             topology: args.topology.clone(),
@@ -30,6 +31,19 @@ pub(crate) fn run(registry: &Registry, args: &RunArgs) -> Outcome {
             name: args.name.clone(),
         })
         .map_err(Failure::usage)?;
+    let embedded = match settings.venue.kind {
+        VenueKind::Exchange => {
+            if args.resume.is_some() {
+                return Err(Failure::Usage(anyhow!(
+                    "--resume: an exchange of the session's own begins its day anew and knows nothing of an earlier session's orders; give the venue of that \
+                     session: --paper, or --feed mold:ADDR,ADDR --venue ouch:ADDR"
+                )));
+            }
+            parts::check(&settings, registry, &host::cores()).map_err(Failure::usage)?;
+            Some(Embedded::start(&mut settings, args.seed)?)
+        }
+        VenueKind::Paper | VenueKind::Ouch => None,
+    };
     settings.date_today();
     for warning in warnings.iter().chain(&told) {
         eprintln!("warning: {warning}");

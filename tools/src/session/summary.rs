@@ -21,6 +21,8 @@ pub(crate) struct PositionRow {
     pub(crate) bought_lots: i64,
     pub(crate) sold_lots: i64,
     pub(crate) fills: u64,
+    /// What the open lots cost, signed as the position.
+    pub(crate) cost_nanos: i64,
     pub(crate) realized_nanos: i64,
     pub(crate) unrealized_nanos: i64,
     pub(crate) fees_nanos: i64,
@@ -189,11 +191,12 @@ impl Summary {
             output::count(self.fills),
             output::count(self.open_orders)
         ));
-        if let Some(BothEnds { executions, open_orders, differences }) = &self.exchange {
+        if let Some(BothEnds { executions, open_orders, cash_nanos, differences }) = &self.exchange {
             let (executions, open) = (output::count(*executions), output::count(*open_orders));
-            line(format!("exchange  {executions} executions, {open} orders open"));
+            let cash = output::money(*cash_nanos);
+            line(format!("exchange  {executions} executions, {open} orders open, money {cash}"));
             if differences.is_empty() {
-                line("          EQUAL at both ends: every position, every open order");
+                line("          EQUAL at both ends: every position, every open order, money to the last cent");
             }
             for difference in differences {
                 line(format!("          DIFFERENT {difference}"));
@@ -299,6 +302,7 @@ fn positions(settings: &Settings, finished: &Finished) -> Vec<PositionRow> {
                 bought_lots: position.bought.lots(),
                 sold_lots: position.sold.lots(),
                 fills: position.fills,
+                cost_nanos: position.cost.nanos(),
                 realized_nanos: position.realized.nanos(),
                 unrealized_nanos: position.unrealized.nanos(),
                 fees_nanos: position.fees.nanos(),

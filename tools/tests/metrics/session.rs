@@ -19,10 +19,12 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Starts it in this folder and waits until the operator's door is open; `status` tells where the metrics are.
+    /// Starts it in this folder, on the paper venue unless they name another one, and waits until the operator's door is open; `status` tells where the metrics are.
     pub(crate) fn start(folder: &Path, words: &[&str]) -> Self {
+        let paper = if words.contains(&"--venue") { &[][..] } else { &["--paper"] };
         let child = Command::new(env!("CARGO_BIN_EXE_spinward"))
             .args(["run", "--sessions", ".", "--quiet", "--metrics", "127.0.0.1:0"])
+            .args(paper)
             .args(words)
             .current_dir(folder)
             .stdout(Stdio::null())

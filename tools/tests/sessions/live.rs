@@ -182,7 +182,7 @@ fn a_session_that_is_killed_with_open_orders_is_carried_on_without_losing_or_dou
 #[test]
 fn a_session_on_an_exchange_of_its_own_trades_over_sockets_and_both_ends_agree() {
     let program = Program::new();
-    let words = ["run", "--exchange", "--duration", "4s", "--metrics", "off", "--quiet", "--json"];
+    let words = ["run", "--duration", "4s", "--metrics", "off", "--quiet", "--json"];
     let summary = program.run(&words).with_code(0).json();
     assert!(summary["orders"].as_u64().unwrap() > 10, "{summary}");
     assert!(summary["exchange"]["executions"].as_u64().unwrap() > 0, "{summary}");
@@ -191,6 +191,13 @@ fn a_session_on_an_exchange_of_its_own_trades_over_sockets_and_both_ends_agree()
         summary["exchange"]["executions"], summary["fills"],
         "nothing is lost, nothing is counted twice"
     );
+    let money = |key: &str| -> i64 {
+        let rows = summary["positions"].as_array().unwrap();
+        rows.iter().map(|row| row[key].as_i64().unwrap()).sum()
+    };
+    assert_eq!(summary["exchange"]["cash_nanos"], money("realized_nanos") - money("cost_nanos"));
+    assert_ne!(summary["exchange"]["cash_nanos"], 0, "{summary}");
+    assert!(summary["session"].as_str().unwrap().ends_with("-session"), "{summary}");
     let folder = session_of(&program, &summary);
     assert_eq!(digests(&replay(&program, &folder, "fused")), digests(&summary));
 }
