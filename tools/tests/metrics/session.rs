@@ -13,13 +13,13 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A `spinward run`, killed when dropped.
 pub(crate) struct Session {
-    child: Child,
+    child: Option<Child>,
     socket: PathBuf,
     address: String,
 }
 
 impl Session {
-    /// Starts it in this folder, on the paper venue unless they name another one, and waits until the operator's door is open; `status` tells where the metrics are.
+    /// Starts it in this folder, on the paper venue unless they name another one.
     pub(crate) fn start(folder: &Path, words: &[&str]) -> Self {
         let paper = if words.contains(&"--venue") { &[][..] } else { &["--paper"] };
         let child = Command::new(env!("CARGO_BIN_EXE_spinward"))
@@ -31,7 +31,13 @@ impl Session {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut session = Self { child, socket: PathBuf::new(), address: String::new() };
+        Self::of(child, folder)
+    }
+
+    /// One that was started with its sessions in this folder and metrics on a port of the system's choice: waits until the operator's door is open; `status` tells
+    /// where the metrics are.
+    pub(crate) fn of(child: Child, folder: &Path) -> Self {
+        let mut session = Self { child: Some(child), socket: PathBuf::new(), address: String::new() };
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) =
@@ -41,19 +47,42 @@ impl Session {
                 session.address = url.split('/').next().unwrap().to_owned();
                 return session;
             }
-            if session.child.try_wait().unwrap().is_some() || Instant::now() > deadline {
-                let mut told = String::new();
-                session.child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
-                panic!("the session does not run: {told}");
+            if session.is_over() || Instant::now() > deadline {
+                panic!("the session does not run: {}", session.told());
             }
             std::thread::yield_now();
         }
     }
 
+    fn is_over(&mut self) -> bool {
+        self.child.as_mut().is_none_or(|child| child.try_wait().unwrap().is_some())
+    }
+
+    /// What it wrote to its standard error until its end.
+    fn told(&mut self) -> String {
+        let mut told = String::new();
+        let pipe = self.child.as_mut().and_then(|child| child.stderr.take());
+        pipe.unwrap().read_to_string(&mut told).unwrap();
+        told
+    }
+
+    /// Fails if it has ended by itself.
+    #[track_caller]
+    pub(crate) fn check(&mut self) {
+        if self.is_over() {
+            panic!("the session is over: {}", self.told());
+        }
+    }
+
+    /// The process, which is the caller's from now on.
+    pub(crate) fn release(mut self) -> Child {
+        self.child.take().unwrap()
+    }
+
     /// The newest session's socket.
     fn find_socket(&mut self, folder: &Path) -> Option<PathBuf> {
         let sockets =
-            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().join("operator.sock"));
+            std::fs::read_dir(folder).ok()?.map(|entry| entry.unwrap().path().join("operator.sock"));
         self.socket = sockets.filter(|path| path.exists()).max()?;
         Some(self.socket.clone())
     }
@@ -86,8 +115,10 @@ impl Session {
 impl Drop for Session {
     /// As a crash would: no good-bye.
     fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(child) = &mut self.child {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
