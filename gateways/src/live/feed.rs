@@ -4,26 +4,23 @@
 //! gap is whole. Then the snapshot is told, and the stream from where the snapshot ends. Joining a stream that runs is the same thing without
 //! the notice.
 
+use super::handover::Threaded;
+use super::intake::{Intake, Look, PACKET_BYTES_MAX};
+use super::line::LineOptions;
 use super::now;
 use super::queue::{Entry, Queue};
 use super::snapshot::Snapshots;
 use crate::feed::{FeedError, FeedMessage, MarketFeed, Peek, StreamCounters};
-use crate::mold::{
-    HEADER_BYTES, Line, PAYLOAD_BYTES_MAX, Receiver, ReceiverAction, ReceiverConfig, ReceiverConfigError,
-    RequestConfig,
-};
+use crate::mold::{PAYLOAD_BYTES_MAX, ReceiverConfigError};
 use crate::notice::{NOTICE_BYTES, Notice};
 use crate::soup::ClientConfig;
+use spinward_engine::pipeline::{CoreReport, SideCore};
 use spinward_engine::words::Nanos;
-use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 
-/// Packets taken in one look.
+/// Packets taken in one look while nothing can be told: a snapshot is awaited, or the other line has brought them.
 const PACKETS_PER_POLL: usize = 16;
-
-/// Bytes of the largest packet that is read.
-const PACKET_BYTES_MAX: usize = 65_536;
 
 /// Messages and bytes that one packet can let out: its own, and what waited for it.
 const RELEASED_MESSAGES_MAX: usize = 40_000;
@@ -44,6 +41,10 @@ pub struct MoldFeedConfig {
     pub queue_messages: usize,
     /// Their bytes, 4 MiB–1 GiB. Default 16 MiB.
     pub queue_bytes: usize,
+    /// What is asked of the kernel for each line.
+    pub line: LineOptions,
+    /// The thread that reads the sockets; `None`: whoever polls the feed does.
+    pub thread: Option<SideCore>,
 }
 
 impl MoldFeedConfig {
@@ -56,6 +57,8 @@ impl MoldFeedConfig {
             snapshot: None,
             queue_messages: 1 << 18,
             queue_bytes: 16 << 20,
+            line: LineOptions::default(),
+            thread: None,
         }
     }
 }
@@ -84,6 +87,12 @@ pub enum MoldFeedError {
         /// Bytes.
         bytes: usize,
     },
+    /// What is asked of the kernel is out of range.
+    #[error("the feed's receive buffer has {0} bytes; give 4 KiB to 1 GiB")]
+    Buffer(usize),
+    /// The system makes no thread.
+    #[error("cannot start the thread that receives market data: {0}")]
+    Thread(#[source] std::io::Error),
     /// The receiver's.
     #[error(transparent)]
     Receiver(#[from] ReceiverConfigError),
@@ -104,29 +113,37 @@ enum Telling {
     End { next: u64 },
 }
 
+/// Who reads the sockets.
+enum Source {
+    /// Whoever polls the feed.
+    Here(Box<Intake>),
+    /// A thread on a core of its own.
+    There(Threaded),
+}
+
 /// The feed.
 pub struct MoldFeed {
-    lines: [Option<UdpSocket>; 2],
-    requests: Option<(UdpSocket, SocketAddr)>,
-    receiver: Receiver,
+    source: Source,
+    addresses: [Option<SocketAddr>; 2],
+    notices: Vec<String>,
     snapshots: Option<Snapshots>,
     queue: Queue,
     telling: Telling,
     /// Messages before this are in the snapshot.
     from: u64,
+    /// For what the snapshot's server sends.
     buffer: Box<[u8]>,
     notice: [u8; NOTICE_BYTES],
     /// When the snapshot's messages count as received.
     snapshot_time: Nanos,
     /// Of the last message that was taken: times never go back, and what waited for a snapshot was received before it.
     last_time: Nanos,
-    is_ended: bool,
     failure: FeedError,
     counters: Arc<StreamCounters>,
 }
 
 impl MoldFeed {
-    /// Opens the sockets, so that nothing is missed from now on.
+    /// Opens the sockets, so that nothing is missed from now on, and starts the thread that reads them, if there is to be one.
     ///
     /// # Errors
     /// [`MoldFeedError`].
@@ -136,36 +153,20 @@ impl MoldFeed {
             let (messages, bytes) = (config.queue_messages, config.queue_bytes);
             return Err(MoldFeedError::Queue { messages, bytes });
         }
-        let [a, b] = config.lines;
-        let open =
-            |line: Option<SocketAddrV4>| line.map(|line| open_line(line, config.interface)).transpose();
-        let lines = [open(a)?, open(b)?];
-        let requests = match config.retransmission {
-            Some(server) => {
-                let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-                let fail = |source| MoldFeedError::Socket {
-                    what: "open a socket for requests to",
-                    address: server,
-                    source,
-                };
-                let socket = UdpSocket::bind(any).map_err(fail)?;
-                socket.set_nonblocking(true).map_err(fail)?;
-                Some((socket, server))
-            }
-            None => None,
+        if !(4 << 10..=1 << 30).contains(&config.line.receive_buffer_bytes) {
+            return Err(MoldFeedError::Buffer(config.line.receive_buffer_bytes));
+        }
+        let mut intake = Intake::new(config)?;
+        let (counters, addresses, notices) = (intake.counters(), intake.addresses(), intake.take_notices());
+        let source = match &config.thread {
+            Some(core) => Source::There(Threaded::start(intake, core).map_err(MoldFeedError::Thread)?),
+            None => Source::Here(Box::new(intake)),
         };
         let has_snapshots = config.snapshot.is_some();
-        let receiver = Receiver::new(ReceiverConfig {
-            // What was before we came is in the snapshot; without one the whole day is wanted.
-            next_sequence: (!has_snapshots).then_some(1),
-            request: requests.is_some().then(RequestConfig::default),
-            has_line_b: b.is_some(),
-            ..ReceiverConfig::default()
-        })?;
         Ok(Self {
-            lines,
-            requests,
-            receiver,
+            source,
+            addresses,
+            notices,
             snapshots: config.snapshot.clone().map(|(address, login)| Snapshots::new(address, login)),
             queue: Queue::new(config.queue_messages, config.queue_bytes),
             telling: if has_snapshots { Telling::Waiting { least: 0 } } else { Telling::Stream },
@@ -174,9 +175,8 @@ impl MoldFeed {
             notice: [0; NOTICE_BYTES],
             snapshot_time: Nanos::ZERO,
             last_time: Nanos::ZERO,
-            is_ended: false,
             failure: FeedError { what: String::new() },
-            counters: Arc::default(),
+            counters,
         })
     }
 
@@ -187,60 +187,46 @@ impl MoldFeed {
 
     /// Where the lines are received, with the ports that the system chose.
     pub fn addresses(&self) -> [Option<SocketAddr>; 2] {
-        self.lines.each_ref().map(|line| line.as_ref().and_then(|line| line.local_addr().ok()))
+        self.addresses
     }
 
-    /// Takes what the sockets have, as far as the queue goes.
+    /// What the kernel does not do as asked, and how to mend it; the feed works without.
+    pub fn notices(&self) -> &[String] {
+        &self.notices
+    }
+
+    /// Takes what the sockets have, as far as the queue goes. One look at one socket, so that the caller is back at its other work after one system call; more only as
+    /// long as packets come of which nothing can be told.
     fn receive(&mut self) {
-        for _ in 0..PACKETS_PER_POLL {
-            if !self.queue.has_room(RELEASED_MESSAGES_MAX, RELEASED_BYTES_MAX) {
-                return;
+        let Self { source, queue, telling, failure, .. } = self;
+        let told = match source {
+            Source::Here(intake) => {
+                for _ in 0..PACKETS_PER_POLL {
+                    if !queue.has_room(RELEASED_MESSAGES_MAX, RELEASED_BYTES_MAX) {
+                        break;
+                    }
+                    let look = intake.look(queue);
+                    let is_waiting = matches!(telling, Telling::Waiting { .. });
+                    if look == Look::Nothing || !is_waiting && !queue.is_empty() {
+                        break;
+                    }
+                }
+                intake.failure()
             }
-            let mut has_any = false;
-            for line in [Line::A, Line::B, Line::Retransmission] {
-                has_any |= self.receive_from(line);
+            Source::There(threaded) => {
+                threaded.receive(queue);
+                threaded.failure()
             }
-            if !has_any {
-                break;
-            }
+        };
+        if let Some(what) = told.filter(|_| failure.what.is_empty()) {
+            failure.what = what;
         }
-        let time = now();
-        let Self { receiver, queue, requests, is_ended, .. } = self;
-        receiver.on_time(time, &mut |action| take(&action, time, queue, requests.as_ref(), is_ended));
-        self.counters.show(self.receiver.counters());
     }
 
-    fn receive_from(&mut self, line: Line) -> bool {
-        let Self { lines, requests, receiver, queue, buffer, is_ended, failure, .. } = self;
-        let socket = match line {
-            Line::Retransmission => requests.as_ref().map(|(socket, _)| socket),
-            Line::A | Line::B => lines.get(line as usize).and_then(Option::as_ref),
-        };
-        let Some(socket) = socket else { return false };
-        match socket.recv(buffer) {
-            Ok(length) => {
-                let time = now();
-                let packet = buffer.get(..length).unwrap_or_default();
-                receiver.on_packet(line, time, packet, &mut |action| {
-                    take(&action, time, queue, requests.as_ref(), is_ended);
-                });
-                true
-            }
-            // A server that is not there answers a request with a refusal, which the next receipt tells.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::ConnectionRefused
-                ) =>
-            {
-                false
-            }
-            Err(error) => {
-                if failure.what.is_empty() {
-                    failure.what = format!("line {line:?} of the feed cannot be read: {error}");
-                }
-                false
-            }
+    fn is_ended(&self) -> bool {
+        match &self.source {
+            Source::Here(intake) => intake.is_ended(),
+            Source::There(threaded) => threaded.is_ended() && self.queue.is_empty(),
         }
     }
 
@@ -257,12 +243,22 @@ impl MoldFeed {
                 None => None,
             };
             let Some(next) = found else { return false };
+            let first = match &mut self.source {
+                Source::Here(intake) => Some(intake.begin_at(time, next, &mut self.queue)),
+                Source::There(threaded) => threaded.begin_at(next),
+            };
+            match first {
+                Some(first) if first <= next => {}
+                // What lies between is in no snapshot yet.
+                Some(first) => {
+                    self.telling = Telling::Waiting { least: least.max(first) };
+                    return false;
+                }
+                None => return false,
+            }
             self.from = next;
             self.snapshot_time = time.max(self.last_time);
             self.last_time = self.snapshot_time;
-            if self.receiver.next_sequence().is_none() {
-                self.receiver.resume_at(time, next, &mut |_| {});
-            }
             self.counters.snapshots.set(self.snapshots.as_ref().map_or(0, |it| it.taken() as i64));
             self.telling = Telling::Begin { next };
             self.notice = Notice::SnapshotBegin.encode();
@@ -288,7 +284,7 @@ impl MarketFeed for MoldFeed {
         if !self.advance_telling() {
             return if !self.failure.what.is_empty() {
                 Peek::Failed(&self.failure)
-            } else if self.is_ended && self.telling == Telling::Stream {
+            } else if self.is_ended() && self.telling == Telling::Stream {
                 Peek::End
             } else {
                 Peek::NotYet
@@ -344,55 +340,20 @@ impl MarketFeed for MoldFeed {
         }
     }
 
+    fn has_message(&self) -> bool {
+        self.telling == Telling::Stream && self.queue.front().is_some_and(|entry| entry.sequence >= self.from)
+    }
+
+    fn core(&self) -> Option<CoreReport> {
+        match &self.source {
+            Source::Here(_) => None,
+            Source::There(threaded) => Some(threaded.report().clone()),
+        }
+    }
+
     fn stream(&self) -> Option<Arc<StreamCounters>> {
         Some(self.counters())
     }
-}
-
-/// What the receiver says, into the queue.
-fn take(
-    action: &ReceiverAction<'_>,
-    time: Nanos,
-    queue: &mut Queue,
-    requests: Option<&(UdpSocket, SocketAddr)>,
-    is_ended: &mut bool,
-) {
-    // There is room: looked at before every packet.
-    match *action {
-        ReceiverAction::Message { sequence, bytes } => {
-            queue.push(time, sequence, false, bytes);
-        }
-        ReceiverAction::Lost { first, next } => {
-            queue.push(time, next, true, &Notice::Lost { first, next }.encode());
-        }
-        ReceiverAction::Malformed { line, error: _ } => {
-            queue.push(time, u64::MAX, false, &Notice::Malformed { line: line as u8 }.encode());
-        }
-        ReceiverAction::Request(packet) => {
-            if let Some((socket, server)) = requests {
-                let packet: &[u8; HEADER_BYTES] = packet;
-                // One that cannot be sent is like one that is lost: asked again.
-                let _ = socket.send_to(packet, server);
-            }
-        }
-        ReceiverAction::EndOfSession { next_sequence } => {
-            queue.push(time, next_sequence, false, &Notice::EndOfSession { next: next_sequence }.encode());
-            *is_ended = true;
-        }
-        ReceiverAction::Session(_) => *is_ended = false,
-        // Counted, and a silent line is covered by the other one or by stale books.
-        ReceiverAction::LineDown(_) | ReceiverAction::LineUp(_) => {}
-    }
-}
-
-fn open_line(address: SocketAddrV4, interface: Ipv4Addr) -> Result<UdpSocket, MoldFeedError> {
-    let fail = |what| move |source| MoldFeedError::Socket { what, address: address.into(), source };
-    let socket = UdpSocket::bind(address).map_err(fail("receive market data at"))?;
-    socket.set_nonblocking(true).map_err(fail("receive without waiting at"))?;
-    if address.ip().is_multicast() {
-        socket.join_multicast_v4(address.ip(), &interface).map_err(fail("join the group"))?;
-    }
-    Ok(socket)
 }
 
 const _: () = assert!(PAYLOAD_BYTES_MAX <= PACKET_BYTES_MAX && RELEASED_BYTES_MAX < 4 << 20);

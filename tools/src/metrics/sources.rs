@@ -82,7 +82,7 @@ impl Sources {
             orders: Vec::new(),
             interference: Arc::default(),
             pipeline: PipelineCounters::default(),
-            cores: Vec::new(),
+            cores: world.feed_core.iter().cloned().collect(),
             progress: Arc::default(),
             side: SideCounters::default(),
             strategies: settings.strategies.iter().map(|spec| spec.name.clone()).collect(),
@@ -95,7 +95,7 @@ impl Sources {
     /// The plumbing's counters exist once it runs.
     pub(crate) fn add_pipeline(&mut self, pipeline: &Pipeline) {
         self.pipeline = pipeline.counters().clone();
-        self.cores = pipeline.cores().to_vec();
+        self.cores.splice(..0, pipeline.cores().iter().cloned());
         self.progress = Arc::clone(pipeline.progress());
     }
 

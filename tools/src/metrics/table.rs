@@ -314,6 +314,18 @@ pub(super) const TABLE: &[Metric] = &[
             out(&[("kind", "request")], stream.requests.value() as f64);
             out(&[("kind", "lost_message")], stream.lost.value() as f64);
             out(&[("kind", "snapshot")], stream.snapshots.value() as f64);
+            out(&[("kind", "kernel_drop")], stream.kernel_drops() as f64);
+            out(&[("kind", "handover_full")], stream.handover_full.value() as f64);
+        },
+    ),
+    gauge(
+        "spinward_feed_kernel_wait_seconds",
+        "From the kernel's receipt of a packet of market data to ours, by quantile.",
+        |s, out| {
+            for (name, share) in [("0.5", 0.5), ("0.99", 0.99), ("0.999", 0.999), ("1", 1.0)] {
+                let wait = s.stream.kernel_waits.quantile(share).unwrap_or(0);
+                out(&[("quantile", name)], wait as f64 * NANO);
+            }
         },
     ),
     gauge(

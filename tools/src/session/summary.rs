@@ -8,6 +8,7 @@ use serde::Serialize;
 use spinward_config::Settings;
 use spinward_engine::pipeline::Finished;
 use spinward_engine::words::{EventKind, Price, RejectCode};
+use spinward_gateways::feed::Waits;
 use spinward_recorder::{DigestSnapshot, LatencySummary, SessionFolder, Stage};
 
 /// One row of positions. Money in units of 1e-9 of the currency.
@@ -87,6 +88,26 @@ impl Attribution {
     }
 }
 
+/// From the kernel's receipt of packets to ours. Nanoseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub(crate) struct KernelWait {
+    pub(crate) packets: u64,
+    pub(crate) p50: u64,
+    pub(crate) p99: u64,
+    pub(crate) max: u64,
+}
+
+impl KernelWait {
+    fn of(waits: &Waits) -> Option<Self> {
+        Some(Self {
+            packets: waits.count(),
+            p50: waits.quantile(0.5)?,
+            p99: waits.quantile(0.99)?,
+            max: waits.quantile(1.0)?,
+        })
+    }
+}
+
 /// The summary of a session.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Summary {
@@ -99,6 +120,11 @@ pub(crate) struct Summary {
     pub(crate) events: u64,
     pub(crate) malformed: u64,
     pub(crate) gaps: u64,
+    /// Packets of market data that the kernel dropped for want of room; 0 without lines of a network.
+    pub(crate) kernel_drops: u64,
+    /// How long packets waited in the kernel, nanoseconds; absent without its stamps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) kernel_wait_ns: Option<KernelWait>,
     pub(crate) intents: u64,
     pub(crate) verdicts: Vec<(String, u64)>,
     pub(crate) orders: u64,
@@ -147,6 +173,8 @@ impl Summary {
             events: normalizer.events.iter().map(|counter| counter.value()).sum(),
             malformed: of_kind(EventKind::Malformed),
             gaps: of_kind(EventKind::Gap),
+            kernel_drops: sources.stream.kernel_drops(),
+            kernel_wait_ns: KernelWait::of(&sources.stream.kernel_waits),
             intents: digests.intents.records,
             verdicts,
             orders: sources.orders(),
@@ -183,6 +211,16 @@ impl Summary {
             output::count(self.malformed),
             output::count(self.gaps)
         ));
+        if let Some(KernelWait { packets, p50, p99, max }) = self.kernel_wait_ns {
+            line(format!(
+                "packets   {} received, {} dropped by the kernel; waited there p50 {} p99 {} max {}",
+                output::count(packets),
+                output::count(self.kernel_drops),
+                output::nanos(p50),
+                output::nanos(p99),
+                output::nanos(max)
+            ));
+        }
         line(format!(
             "trading   {}: {} intents, {} orders, {} fills, {} orders open",
             self.trading_state,
