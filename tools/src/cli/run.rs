@@ -6,9 +6,9 @@ use crate::host;
 use crate::session::embedded::Embedded;
 use crate::session::live::{self, LiveOptions};
 use crate::session::parts;
-use anyhow::anyhow;
 use crate::session::registry::Registry;
-use spinward_config::{Loaded, Overrides, VenueKind};
+use anyhow::anyhow;
+use spinward_config::{FeedKind, Loaded, Overrides, Settings, VenueKind};
 use std::process::ExitCode;
 
 pub(crate) fn run(registry: &Registry, args: &RunArgs) -> Outcome {
@@ -44,6 +44,9 @@ pub(crate) fn run(registry: &Registry, args: &RunArgs) -> Outcome {
         }
         VenueKind::Paper | VenueKind::Ouch => None,
     };
+    if args.name.is_none() {
+        name_by_market(&mut settings, embedded.is_some());
+    }
     settings.date_today();
     for warning in warnings.iter().chain(&told) {
         eprintln!("warning: {warning}");
@@ -66,4 +69,12 @@ pub(crate) fn run(registry: &Registry, args: &RunArgs) -> Outcome {
         summary.print()
     }
     Ok(if summary.is_whole() { ExitCode::SUCCESS } else { ExitCode::from(CHECK_FAILED) })
+}
+
+/// The built-in configuration is made for the synthetic market: a session on a network is not called so.
+fn name_by_market(settings: &mut Settings, is_own_exchange: bool) {
+    if settings.session.name == FeedKind::Synthetic.name() && settings.feed.kind == FeedKind::Mold {
+        let name = if is_own_exchange { "exchange" } else { FeedKind::Mold.name() };
+        name.clone_into(&mut settings.session.name);
+    }
 }

@@ -78,7 +78,7 @@ fn a_session_on_an_exchange_of_its_own_trades_over_sockets_and_both_ends_agree()
     };
     assert_eq!(summary["exchange"]["cash_nanos"], money("realized_nanos") - money("cost_nanos"));
     assert_ne!(summary["exchange"]["cash_nanos"], 0, "{summary}");
-    assert!(summary["session"].as_str().unwrap().ends_with("-session"), "{summary}");
+    assert!(summary["session"].as_str().unwrap().ends_with("-exchange"), "{summary}");
     let folder = session_of(&program, &summary);
     assert_eq!(digests(&replay(&program, &folder, "fused")), digests(&summary));
 }
