@@ -1,5 +1,8 @@
 //! [`Sources`]: the counters of everything that runs.
 
+use super::family::render;
+use super::server::Scraped;
+use super::table::TABLE;
 use crate::session::world::WorldCounters;
 use spinward_config::Settings;
 use spinward_engine::book::BookCounters;
@@ -175,12 +178,19 @@ impl Sources {
                 .map_or_else(String::new, |address| format!(" metrics http://{address}/metrics"))
         )
     }
+}
+
+impl Scraped for Sources {
+    fn metrics(&self) -> String {
+        self.side.scrapes.add(1);
+        render(TABLE, self)
+    }
 
     /// Whether the session works, and why not. One that an operator has halted works: `spinward_trading_state` tells that it does not trade.
-    pub(super) fn health(&self) -> Result<(), String> {
+    fn health(&self) -> Result<String, String> {
         if self.progress.has_failed() {
-            return Err("a file of the session cannot be written".to_owned());
+            return Err(format!("a file of the session cannot be written; {}", self.status()));
         }
-        Ok(())
+        Ok(self.status())
     }
 }
