@@ -21,3 +21,7 @@ mod floor;
 mod books;
 #[path = "faults/matrix.rs"]
 mod matrix;
+#[path = "faults/quarantine.rs"]
+mod quarantine;
+#[path = "faults/exchange_metrics.rs"]
+mod exchange_metrics;

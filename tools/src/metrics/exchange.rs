@@ -59,9 +59,6 @@ const TABLE: &[Metric<ExchangeCounts>] = &[
         out(&[("origin", "participants")], of_participants as f64);
         out(&[("origin", "others")], s.core.commands.saturating_sub(of_participants) as f64);
     }),
-    counter("spinward_exchange_late_turns_total", "Turns that participants missed, as the exchange was late.", |s, out| {
-        out(&[], s.core.late as f64);
-    }),
     gauge("spinward_exchange_orders_resting", "Orders that rest, by what they are: displayed, of accounts.", |s, out| {
         out(&[("what", "displayed")], s.orders_displayed as f64);
         out(&[("what", "accounts")], s.orders_of_accounts as f64);
@@ -114,8 +111,9 @@ const TABLE: &[Metric<ExchangeCounts>] = &[
     gauge("spinward_exchange_accounts_connected", "Accounts that are logged in.", |s, out| {
         out(&[], s.accounts_connected as f64);
     }),
-    gauge("spinward_exchange_waiting_bytes", "Bytes that wait for connections.", |s, out| {
-        out(&[], s.bytes_waiting as f64);
+    gauge("spinward_exchange_backlog", "What waits for connections: bytes, and messages to accounts.", |s, out| {
+        out(&[("what", "bytes")], s.bytes_waiting as f64);
+        out(&[("what", "messages")], s.messages_waiting as f64);
     }),
     // -- orders
     counter("spinward_exchange_inbound_total", "Messages of accounts.", |s, out| {
@@ -135,9 +133,6 @@ const TABLE: &[Metric<ExchangeCounts>] = &[
         for (answer, count) in answers {
             out(&[("answer", answer)], count as f64);
         }
-    }),
-    counter("spinward_exchange_wire_samples_total", "Orders whose way from packet to order was measured.", |s, out| {
-        out(&[], s.wire.wire_samples as f64);
     }),
     // -- faults
     counter("spinward_exchange_packet_faults_total", "Packets that a fault struck, by kind and line.", |s, out| {

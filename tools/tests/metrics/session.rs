@@ -94,21 +94,11 @@ impl Session {
 
     /// Status line and body of an HTTP request.
     pub(crate) fn request(&self, method: &str, path: &str) -> (String, String) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "{method} {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap();
-        assert_eq!(length.parse::<usize>().unwrap(), body.len());
-        (head.lines().next().unwrap().to_owned(), body.to_owned())
+        request(&self.address, method, path)
     }
 
     pub(crate) fn scrape(&self) -> Scrape {
-        let (status, body) = self.request("GET", "/metrics");
-        assert_eq!(status, "HTTP/1.1 200 OK");
-        Scrape::parse(&body)
+        scrape(&self.address)
     }
 }
 
@@ -121,4 +111,24 @@ impl Drop for Session {
             let _ = child.wait();
         }
     }
+}
+
+/// Status line and body of an HTTP request.
+pub(crate) fn request(address: &str, method: &str, path: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap();
+    assert_eq!(length.parse::<usize>().unwrap(), body.len());
+    (head.lines().next().unwrap().to_owned(), body.to_owned())
+}
+
+/// What is served at this address.
+pub(crate) fn scrape(address: &str) -> Scrape {
+    let (status, body) = request(address, "GET", "/metrics");
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    Scrape::parse(&body)
 }

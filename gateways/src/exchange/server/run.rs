@@ -217,7 +217,7 @@ impl Runner {
     fn counts(&self) -> ExchangeCounts {
         let (wire, faults) = self.counted();
         let history = self.core.history();
-        let (connections, bytes_waiting) = self.sessions.lengths();
+        let (connections, bytes_waiting, messages_waiting) = self.sessions.lengths(&self.core);
         let accounts = &self.core.accounts;
         ExchangeCounts {
             next_sequence: history.next_sequence(),
@@ -231,6 +231,7 @@ impl Runner {
             orders_displayed: self.displayed(),
             orders_of_accounts: accounts.iter().map(|account| account.orders.len() as u64).sum(),
             bytes_waiting,
+            messages_waiting,
             packets_held: self.market.held(),
             answers_held: accounts.iter().map(|account| account.answers_held() as u64).sum(),
         }

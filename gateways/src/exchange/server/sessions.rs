@@ -189,11 +189,16 @@ impl Sessions {
         })
     }
 
-    /// Connections by port, and the bytes that wait for all of them.
-    pub(super) fn lengths(&self) -> ([u64; 3], u64) {
+    /// Connections by port, the bytes that wait for all of them, and the messages to accounts that have yet to become bytes.
+    pub(super) fn lengths(&self, core: &ExchangeCore) -> ([u64; 3], u64, u64) {
         let of = |port| self.connections.iter().filter(|connection| connection.port == port).count() as u64;
         let waiting = self.connections.iter().map(|connection| connection.waiting.len() - connection.left);
-        (PORTS.map(of), waiting.sum::<usize>() as u64)
+        let behind = |connection: &Connection| {
+            let store = connection.account.filter(|_| connection.port == Port::Orders);
+            let next = store.and_then(|account| core.messages(account)).map_or(0, |store| store.next_sequence());
+            next.saturating_sub(connection.session.next_sequence())
+        };
+        (PORTS.map(of), waiting.sum::<usize>() as u64, self.connections.iter().map(behind).sum())
     }
 
     fn frozen_until(&self, connection: &Connection) -> Nanos {

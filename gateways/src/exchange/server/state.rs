@@ -197,6 +197,8 @@ pub struct ExchangeCounts {
     pub orders_of_accounts: u64,
     /// Bytes that wait for connections.
     pub bytes_waiting: u64,
+    /// Messages to accounts that their connections have yet to get.
+    pub messages_waiting: u64,
     /// Packets that a fault holds back, of lines A and B.
     pub packets_held: [u64; 2],
     /// Answers to accounts that a fault holds back.
