@@ -25,3 +25,5 @@ mod matrix;
 mod quarantine;
 #[path = "faults/exchange_metrics.rs"]
 mod exchange_metrics;
+#[path = "faults/two.rs"]
+mod two;
