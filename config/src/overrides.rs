@@ -197,7 +197,9 @@ fn venue_of(text: &str) -> Result<(VenueKind, Option<Endpoint>), Wrong> {
         None if text == "ouch" => Ok((VenueKind::Ouch, None)),
         None if text == "exchange" => Ok((VenueKind::Exchange, None)),
         Some(("ouch", address)) => Ok((VenueKind::Ouch, Some(Endpoint::from_text(address)?))),
-        None | Some(_) => Err(Wrong::new(format!("{text:?} is not a venue"), "use exchange, paper or ouch:ADDRESS")),
+        None | Some(_) => {
+            Err(Wrong::new(format!("{text:?} is not a venue"), "use exchange, paper or ouch:ADDRESS"))
+        }
     }
 }
 

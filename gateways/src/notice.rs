@@ -148,6 +148,11 @@ impl<D: Located> NoticeDecoder<D> {
         Self { messages, source, is_snapshot: false, concerned: Box::new([false; INSTRUMENTS_MAX]) }
     }
 
+    /// The instrument of a stock locate, if one is known.
+    pub fn located(&self, locate: u16) -> Option<InstrumentId> {
+        self.messages.located(locate)
+    }
+
     fn set_concerned(&mut self, instrument: InstrumentId, is_concerned: bool) {
         if let Some(concerned) = self.concerned.get_mut(instrument.index()) {
             *concerned = is_concerned;
@@ -201,7 +206,8 @@ impl<D: Located> NoticeDecoder<D> {
             Some(Notice::Unconcerned { .. }) => {
                 // Releasing all takes every book's own state away: risk trusts none before its next view, and those concerned have it at once.
                 out.push(status(InstrumentId::ALL, MarketStatus::Resynced));
-                let is_concerned = |index: usize| self.concerned.get(index).is_none_or(|concerned| *concerned);
+                let is_concerned =
+                    |index: usize| self.concerned.get(index).is_none_or(|concerned| *concerned);
                 for (wanted, told) in [(true, MarketStatus::Quarantined), (false, MarketStatus::Resynced)] {
                     for instrument in instruments.iter().filter(|instrument| instrument.source == source) {
                         if is_concerned(instrument.id.index()) == wanted {

@@ -203,7 +203,8 @@ fn compare_ours(session: &Session) -> usize {
     let mut decoder = Itch50Decoder::new(Itch50Config::default());
     let mut instruments = InstrumentTable::with_capacity(16);
     let mut batch = EventBatch::new();
-    let config = BookConfig { instruments_max: 16, orders_max: 1 << 15, levels_max: 1 << 15, ..BookConfig::default() };
+    let config =
+        BookConfig { instruments_max: 16, orders_max: 1 << 15, levels_max: 1 << 15, ..BookConfig::default() };
     let (mut stage, mut view) = (BookStage::new(&config).unwrap(), BookOutput::vacant());
     let mut rows = session.expected.chunks(ROW);
     let (mut row, mut compared) = (rows.next(), 0);

@@ -257,7 +257,10 @@ fn a_bad_option_is_named_with_its_mend() {
     let folder = tempfile::tempdir().unwrap();
     let cases: [(&[&str], &str); 8] = [
         (&["--pace", "max"], "--pace: simulation.pace: sockets live by the clock on the wall"),
-        (&["--venue", "exchange", "--feed", "mold:127.0.0.1:1"], "--venue: venue.kind: an exchange of its own"),
+        (
+            &["--venue", "exchange", "--feed", "mold:127.0.0.1:1"],
+            "--venue: venue.kind: an exchange of its own",
+        ),
         (&["--pace", "x0"], "--pace: \"x0\""),
         (&["--feed", "nasdaq:x"], "--feed: \"nasdaq\""),
         (&["--feed", "itch50:absent.itch50"], "--feed: feed.files: cannot read absent.itch50"),

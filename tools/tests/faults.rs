@@ -5,12 +5,10 @@
 #![expect(dead_code, reason = "the support of all tests of the program; these use a part of it")]
 
 mod support;
-mod metrics {
-    #[path = "exposition.rs"]
-    pub(crate) mod exposition;
-    #[path = "session.rs"]
-    pub(crate) mod session;
-}
+#[path = "metrics/exposition.rs"]
+mod exposition;
+#[path = "metrics/session.rs"]
+mod session;
 #[path = "sessions/setup.rs"]
 mod setup;
 #[path = "sessions/ledger.rs"]

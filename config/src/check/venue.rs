@@ -92,7 +92,8 @@ impl Checker<'_> {
     fn own_exchange(&mut self) {
         let settings = self.settings;
         if settings.feed.kind != FeedKind::Synthetic {
-            let what = format!("an exchange of its own is no venue for the market of {}", settings.feed.kind.name());
+            let what =
+                format!("an exchange of its own is no venue for the market of {}", settings.feed.kind.name());
             self.refuse("venue.kind", what, "use the feed synthetic with it, or the venue paper");
         }
         if settings.session.resume.is_some() {
@@ -101,12 +102,20 @@ impl Checker<'_> {
         }
         if settings.exchange.accounts.is_empty() {
             let what = "there is no account for the session";
-            self.refuse("exchange.account", what, "give an [[exchange.account]]: the session logs in as the first");
+            self.refuse(
+                "exchange.account",
+                what,
+                "give an [[exchange.account]]: the session logs in as the first",
+            );
         }
         for (index, instrument) in settings.instruments.iter().enumerate() {
             if !settings.exchange.symbols.iter().any(|symbol| symbol.name == instrument.symbol) {
                 let what = format!("the exchange has no {:?}", instrument.symbol);
-                self.refuse(&format!("instrument[{index}].symbol"), what, "list it as an [[exchange.symbol]], too");
+                self.refuse(
+                    &format!("instrument[{index}].symbol"),
+                    what,
+                    "list it as an [[exchange.symbol]], too",
+                );
             }
         }
     }

@@ -75,5 +75,8 @@ pub use faults::{Chance, FaultCounters, HELD_MAX, LineFault};
 pub use handle::{Addresses, ExchangeProbe, ExchangeServer, RunningExchange};
 pub use history::History;
 pub use stamps::{WireSample, tag, tagged};
-pub use state::{AccountState, BookOrder, CoreCounters, ExchangeCounts, ExchangeState, OpenOrder, SymbolState, WireCounters};
+pub use state::{
+    AccountState, BookOrder, CoreCounters, ExchangeCounts, ExchangeState, OpenOrder, SymbolState,
+    WireCounters,
+};
 pub use venue::{ExchangeCore, SNAPSHOT_END, snapshot_end};

@@ -312,8 +312,11 @@ impl MoldFeed {
                 self.queue.pop();
                 continue;
             }
+            if self.resync.is_over() {
+                return true;
+            }
             let bytes = self.queue.bytes(&entry);
-            if self.resync.is_over() || Notice::is_one(bytes) {
+            if Notice::is_one(bytes) {
                 return true;
             }
             let locate = itch50::locate(bytes);
@@ -332,7 +335,9 @@ impl MoldFeed {
 
     /// Goes on with a snapshot for some symbols while the others go on; begins to tell it when it is whole.
     fn pursue_snapshot(&mut self) {
-        let Some((_, least)) = self.resync.lost().filter(|_| self.resync.concerned().is_some()) else { return };
+        let Some((_, least)) = self.resync.lost().filter(|_| self.resync.concerned().is_some()) else {
+            return;
+        };
         let time = now();
         if time < self.snapshot_looked_at.after(SNAPSHOT_LOOKS) {
             return;
@@ -498,7 +503,8 @@ impl MarketFeed for MoldFeed {
             Telling::Concerned { locate } => self.name_concerned(u32::from(locate) + 1),
             Telling::Unconcerned => {
                 self.telling = Telling::Stream;
-                let is_of_nobody = self.resync.concerned().is_some_and(|concerned| concerned.next(0).is_none());
+                let is_of_nobody =
+                    self.resync.concerned().is_some_and(|concerned| concerned.next(0).is_none());
                 if let Some(snapshots) = self.snapshots.as_mut().filter(|_| is_of_nobody) {
                     snapshots.give_up(now());
                     self.resync.end();
@@ -522,7 +528,9 @@ impl MarketFeed for MoldFeed {
     }
 
     fn has_message(&self) -> bool {
-        self.telling == Telling::Stream && self.resync.is_over() && self.queue.front().is_some_and(|entry| entry.sequence >= self.from)
+        self.telling == Telling::Stream
+            && self.resync.is_over()
+            && self.queue.front().is_some_and(|entry| entry.sequence >= self.from)
     }
 
     fn core(&self) -> Option<CoreReport> {

@@ -197,7 +197,8 @@ mod tests {
         resync.know(&concerned);
         resync.end_at(30);
         assert_eq!(
-            [(13, 7), (14, 8), (29, 7), (30, 7), (31, 7)].map(|(sequence, locate)| resync.is_included(sequence, locate)),
+            [(13, 7), (14, 8), (29, 7), (30, 7), (31, 7)]
+                .map(|(sequence, locate)| resync.is_included(sequence, locate)),
             [true, false, true, false, false]
         );
         assert!(resync.is_over());

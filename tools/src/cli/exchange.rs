@@ -100,7 +100,8 @@ pub(crate) fn run(args: &ExchangeArgs) -> Outcome {
 
 /// Where metrics are served.
 fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
-    let bound = TcpListener::bind(address).and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
+    let bound =
+        TcpListener::bind(address).and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
     bound
         .with_context(|| format!("--metrics: cannot serve on {address}: give another address, or off"))
         .map_err(Failure::Usage)

@@ -234,7 +234,9 @@ impl Summary {
             let cash = output::money(*cash_nanos);
             line(format!("exchange  {executions} executions, {open} orders open, money {cash}"));
             if differences.is_empty() {
-                line("          EQUAL at both ends: every position, every open order, money to the last cent");
+                line(
+                    "          EQUAL at both ends: every position, every open order, money to the last cent",
+                );
             }
             for difference in differences {
                 line(format!("          DIFFERENT {difference}"));

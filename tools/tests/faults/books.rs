@@ -2,7 +2,7 @@
 
 use spinward_engine::book::{BookConfig, BookOutput, BookStage};
 use spinward_engine::normalizer::{Decoder, EventBatch, MessageMeta};
-use spinward_engine::words::{FrameKind, Instrument, InstrumentTable, Side, SourceId};
+use spinward_engine::words::{FrameKind, Instrument, InstrumentId, InstrumentTable, Side, SourceId};
 use spinward_gateways::exchange::server::{BookOrder, ExchangeState};
 use spinward_gateways::itch50::{Itch50Config, Itch50Decoder};
 use spinward_gateways::notice::NoticeDecoder;
@@ -42,6 +42,11 @@ impl Books {
         for event in self.batch.events() {
             self.stage.on_event(event, &mut self.view);
         }
+    }
+
+    /// The instrument of a stock locate.
+    pub(crate) fn located(&self, locate: u16) -> Option<InstrumentId> {
+        self.decoder.located(locate)
     }
 
     /// All of a session.

@@ -1,8 +1,8 @@
 //! `spinward exchange --metrics`: every family of its table moves while a session trades on it and faults strike.
 
+use crate::exposition::Seen;
 use crate::floor::free_lines;
-use crate::metrics::exposition::Seen;
-use crate::metrics::session::{PATIENCE, request, scrape};
+use crate::session::{PATIENCE, request, scrape};
 use crate::setup::{configuration, text};
 use crate::support::Program;
 use serde_json::Value;
@@ -58,7 +58,11 @@ fn every_family_of_the_exchange_moves_while_a_session_trades_and_faults_strike()
     let text_of = std::fs::read_to_string(&config).unwrap();
     let text_of = text_of
         .replace("calendar = \"nasdaq\"", "calendar = \"always\"")
-        .replacen("#retransmission = \"127.0.0.1:26400\"", &format!("retransmission = \"{}\"", at("retransmission")), 1)
+        .replacen(
+            "#retransmission = \"127.0.0.1:26400\"",
+            &format!("retransmission = \"{}\"", at("retransmission")),
+            1,
+        )
         .replacen("#snapshot = \"127.0.0.1:26401\"", &format!("snapshot = \"{}\"", at("snapshot")), 1)
         .replacen("#password_file", "password_file", 1);
     std::fs::write(program.path("session.toml"), text_of).unwrap();
@@ -71,12 +75,18 @@ fn every_family_of_the_exchange_moves_while_a_session_trades_and_faults_strike()
 
     let mut seen = Seen::default();
     let control = |line: &str| {
-        let words = [&["control", "--socket", "exchange.sock"][..], &line.split(' ').collect::<Vec<_>>()].concat();
+        let words =
+            [&["control", "--socket", "exchange.sock"][..], &line.split(' ').collect::<Vec<_>>()].concat();
         program.run(&words).with_code(0);
     };
     for line in [
-        "drop both 2%", "duplicate both 2%", "reorder both 2%", "corrupt both 2%", "delay both 20ms 5%",
-        "slow trader all 30ms", "reject trader 2",
+        "drop both 2%",
+        "duplicate both 2%",
+        "reorder both 2%",
+        "corrupt both 2%",
+        "delay both 20ms 5%",
+        "slow trader all 30ms",
+        "reject trader 2",
     ] {
         control(line);
     }
@@ -99,7 +109,11 @@ fn every_family_of_the_exchange_moves_while_a_session_trades_and_faults_strike()
     for fault in ["drop", "duplicate", "reorder", "corrupt", "delay"] {
         for line in ["a", "b"] {
             let labels = format!("fault=\"{fault}\",line=\"{line}\"");
-            assert!(last.sum("spinward_exchange_packet_faults_total", &labels) > 0.0, "{labels}\n{}", last.text);
+            assert!(
+                last.sum("spinward_exchange_packet_faults_total", &labels) > 0.0,
+                "{labels}\n{}",
+                last.text
+            );
         }
     }
     assert!(last.sum("spinward_exchange_session_faults_total", "freeze") > 0.0, "{}", last.text);

@@ -4,13 +4,14 @@
 //! `SPINWARD_SOAK=1` makes each 30 s, else 3 s. `SPINWARD_CASE=restart` runs the rows whose names have that in them.
 
 use crate::books::Books;
+use crate::exposition::Scrape;
 use crate::floor::{Floor, PATIENCE, agree, executions, summary_of};
 use crate::ledger::Ledger;
-use crate::metrics::exposition::Scrape;
-use crate::metrics::session::Session;
+use crate::session::Session;
 use crate::setup::{latest, replay, text};
 use spinward_engine::words::Nanos;
 use spinward_gateways::exchange::server::{ExchangeConfig, ExchangeState, FaultCounters, FlowConfig};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -60,9 +61,10 @@ const REPORTS: &str = "spinward_reports_total";
 const LINE_B: &[(&str, &str)] = &[(PACKETS, "\"b\""), (NOTICES, "duplicate_message")];
 const LINE_A: &[(&str, &str)] = &[(PACKETS, "\"a\""), (NOTICES, "duplicate_message")];
 const SENT_AGAIN: &[(&str, &str)] = &[(NOTICES, "\"request\""), (PACKETS, "retransmission")];
-const LOST: &[(&str, &str)] = &[(NOTICES, "lost_message"), (NOTICES, "snapshot"), ("spinward_events_total", "\"gap\"")];
+const LOST: &[(&str, &str)] =
+    &[(NOTICES, "lost_message"), (NOTICES, "snapshot"), ("spinward_events_total", "\"gap\"")];
 
-const CASES: [Case; 27] = [
+const CASES: [Case; 28] = [
     case("none", &[], |_| 1, &[("spinward_fills_total", "")]),
     case("drop on A", &["drop a 10%"], |f| f.dropped[0], LINE_B),
     case("drop on B", &["drop b 10%"], |f| f.dropped[1], LINE_A),
@@ -72,26 +74,84 @@ const CASES: [Case; 27] = [
     case("duplicate on both", &["duplicate both 20%"], |f| f.duplicated[0].min(f.duplicated[1]), LINE_A),
     case("reorder on A", &["reorder a 10%"], |f| f.reordered[0], LINE_B),
     case("reorder on B", &["reorder b 10%"], |f| f.reordered[1], LINE_A),
-    case("reorder on both", &["reorder both 10%"], |f| f.reordered[0].min(f.reordered[1]), &[(NOTICES, "\"gap\"")]),
+    case(
+        "reorder on both",
+        &["reorder both 10%"],
+        |f| f.reordered[0].min(f.reordered[1]),
+        &[(NOTICES, "\"gap\"")],
+    ),
     case("delay on A", &["delay a 4ms 20%"], |f| f.delayed[0], LINE_B),
     case("delay on B", &["delay b 4ms 20%"], |f| f.delayed[1], LINE_A),
-    case("delay on both", &["delay both 4ms 20%"], |f| f.delayed[0].min(f.delayed[1]), &[(NOTICES, "\"gap\"")]),
-    case("corrupt on A", &["corrupt a 10%"], |f| f.corrupted[0], &[(NOTICES, "malformed_packet"), (NOTICES, "foreign_packet")]),
-    case("corrupt on B", &["corrupt b 10%"], |f| f.corrupted[1], &[(NOTICES, "malformed_packet"), (NOTICES, "foreign_packet")]),
-    case("corrupt on both", &["corrupt both 10%"], |f| f.corrupted[0].min(f.corrupted[1]), &[(NOTICES, "malformed_packet"), (NOTICES, "\"request\"")]),
+    case(
+        "delay on both",
+        &["delay both 4ms 20%"],
+        |f| f.delayed[0].min(f.delayed[1]),
+        &[(NOTICES, "\"gap\"")],
+    ),
+    case(
+        "corrupt on A",
+        &["corrupt a 10%"],
+        |f| f.corrupted[0],
+        &[(NOTICES, "malformed_packet"), (NOTICES, "foreign_packet")],
+    ),
+    case(
+        "corrupt on B",
+        &["corrupt b 10%"],
+        |f| f.corrupted[1],
+        &[(NOTICES, "malformed_packet"), (NOTICES, "foreign_packet")],
+    ),
+    case(
+        "corrupt on both",
+        &["corrupt both 10%"],
+        |f| f.corrupted[0].min(f.corrupted[1]),
+        &[(NOTICES, "malformed_packet"), (NOTICES, "\"request\"")],
+    ),
     case("line A stops", &["stop a"], |f| f.stopped[0], &[(PACKETS, "\"b\"")]),
     case("line B stops", &["stop b"], |f| f.stopped[1], &[(PACKETS, "\"a\"")]),
+    case("both lines stop", &["stop both"], |f| f.stopped[0].min(f.stopped[1]), SENT_AGAIN),
     case("lost for good", &["stop r", "drop both 20"], |f| f.unanswered, LOST).again(),
-    case("session cut", &["disconnect trader"], |f| f.disconnected, &[(GATEWAY, "\"down\""), (GATEWAY, "\"login\"")]).again(),
+    case(
+        "session cut",
+        &["disconnect trader"],
+        |f| f.disconnected,
+        &[(GATEWAY, "\"down\""), (GATEWAY, "\"login\"")],
+    )
+    .again(),
     case("session frozen", &["freeze trader 1200ms"], |f| f.frozen, &[(GATEWAY, "late_answer")]).again(),
     case("orders rejected", &["reject trader 5"], |f| f.rejected, &[(REPORTS, "\"rejected\"")]).again(),
-    case("acknowledgement lost", &["lose-ack trader 1"], |f| f.acks_lost, &[(GATEWAY, "\"down\""), (GATEWAY, "\"login\"")]).again(),
-    case("exchange restarts", &["restart 300ms"], |f| f.restarts, &[(GATEWAY, "\"down\""), (GATEWAY, "\"login\"")]).again(),
+    case(
+        "acknowledgement lost",
+        &["lose-ack trader 1"],
+        |f| f.acks_lost,
+        &[(GATEWAY, "\"down\""), (GATEWAY, "\"login\"")],
+    )
+    .again(),
+    case(
+        "exchange restarts",
+        &["restart 300ms"],
+        |f| f.restarts,
+        &[(GATEWAY, "\"down\""), (GATEWAY, "\"login\"")],
+    )
+    .again(),
     case("fills come late", &["slow trader fills 40ms"], |f| f.slowed, &[("spinward_fills_total", "")]),
-    case("engine killed", &["slow trader fills 40ms"], |f| f.slowed, &[("spinward_simulation_messages_total", "recovered")]).kill(),
+    case(
+        "engine killed",
+        &["slow trader fills 40ms"],
+        |f| f.slowed,
+        &[("spinward_simulation_messages_total", "recovered")],
+    )
+    .kill(),
     case(
         "everything",
-        &["drop both 3%", "duplicate both 5%", "reorder both 5%", "delay both 3ms 5%", "corrupt both 3%", "slow trader fills 5ms", "disconnect trader"],
+        &[
+            "drop both 3%",
+            "duplicate both 5%",
+            "reorder both 5%",
+            "delay both 3ms 5%",
+            "corrupt both 3%",
+            "slow trader fills 5ms",
+            "disconnect trader",
+        ],
         |f| f.dropped[0].min(f.corrupted[1]).min(f.disconnected),
         &[(NOTICES, "\"request\""), (GATEWAY, "\"login\"")],
     )
@@ -105,21 +165,25 @@ pub(crate) const QUICK: [(&str, &str); 8] = [
     ("breaker_failures = 5 ", "breaker_failures = 1000 "),
     ("min_requote_interval_us = 100000", "min_requote_interval_us = 2000"),
     ("cool_down_ms = 500 ", "cool_down_ms = 5 "),
-    ("pause_after_reject_ms = 1000   # milliseconds that a side", "pause_after_reject_ms = 20   # milliseconds that a side"),
+    (
+        "pause_after_reject_ms = 1000   # milliseconds that a side",
+        "pause_after_reject_ms = 20   # milliseconds that a side",
+    ),
     ("duplicate_window = \"1ms\"", "duplicate_window = \"0ns\""),
     ("entry_imbalance_ppm = 600000", "entry_imbalance_ppm = 200000"),
 ];
 
 /// An exchange with some thousand messages a second.
 pub(crate) fn busy_exchange(seed: u64) -> ExchangeConfig {
-    let mut config = ExchangeConfig { heartbeat_after: Nanos::from_millis(50), seed, ..ExchangeConfig::default() };
+    let mut config =
+        ExchangeConfig { heartbeat_after: Nanos::from_millis(50), seed, ..ExchangeConfig::default() };
     config.core.participants = Some(FlowConfig { rate: 3_000, seed, ..FlowConfig::default() });
     config
 }
 
 /// Starts a session with its metrics on a port of the system's choice.
 pub(crate) fn start(floor: &Floor, words: &[&str]) -> Session {
-    let all = ["run", "--metrics", "127.0.0.1:0", "--quiet", "--json", "--idle", "park"];
+    let all = ["run", "--duration", "1h", "--metrics", "127.0.0.1:0", "--quiet", "--json", "--idle", "park"];
     let mut command = floor.program.command(&[&all[..], &floor.words(), words].concat());
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     Session::of(child, &floor.program.path("sessions"))
@@ -247,25 +311,32 @@ fn whatever_is_broken_both_ends_have_the_same_books_orders_positions_and_money()
     let wanted = std::env::var("SPINWARD_CASE").unwrap_or_default();
     let cases: Vec<&Case> = CASES.iter().filter(|case| case.name.contains(&wanted)).collect();
     assert!(!cases.is_empty(), "SPINWARD_CASE={wanted} names no row");
-    let next = AtomicUsize::new(0);
+    let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let work = || {
         while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
             let begun = Instant::now();
-            let survived = survive(case, 1 + next.load(Ordering::Relaxed) as u64, span);
-            let Survived { happened, messages, orders, fills, resting } = survived;
-            println!(
-                "{:<22} happened {happened:>6}  messages {messages:>7}  orders {orders:>6}  fills {fills:>5}  books equal over {resting:>4} orders  {:.1} s",
-                case.name,
-                begun.elapsed().as_secs_f64()
-            );
-            assert!(happened > 0, "{}: the fault never happened", case.name);
+            let row =
+                catch_unwind(AssertUnwindSafe(|| survive(case, next.load(Ordering::Relaxed) as u64, span)));
+            match row {
+                Ok(Survived { happened, messages, orders, fills, resting }) if happened > 0 => println!(
+                    "{:<22} happened {happened:>6}  messages {messages:>7}  orders {orders:>6}  fills {fills:>6}  books equal over {resting:>4} orders  {:.1} s",
+                    case.name,
+                    begun.elapsed().as_secs_f64()
+                ),
+                Ok(_) | Err(_) => {
+                    // What a panic says stands above.
+                    println!(
+                        "{:<22} FAILED{}",
+                        case.name,
+                        if row.is_ok() { ": it never happened" } else { "" }
+                    );
+                    failed.fetch_add(1, Ordering::Relaxed);
+                }
+            }
         }
     };
     // So many sessions side by side as leave each enough of the machine.
     let sessions = std::thread::available_parallelism().map_or(2, |count| count.get().clamp(2, 8));
-    let failed = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..sessions).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().map(|thread| thread.join().is_err()).filter(|is_bad| *is_bad).count()
-    });
-    assert_eq!(failed, 0, "rows failed: see above");
+    std::thread::scope(|scope| (0..sessions).for_each(|_| drop(scope.spawn(work))));
+    assert_eq!(failed.into_inner(), 0, "rows failed: see above");
 }

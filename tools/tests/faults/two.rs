@@ -2,7 +2,7 @@
 
 use crate::floor::{Floor, agree, configure, free_lines, summary_of};
 use crate::matrix::{QUICK, busy_exchange, interrupt};
-use crate::metrics::session::{PATIENCE, Session};
+use crate::session::{PATIENCE, Session};
 use crate::setup::{latest, replay, text};
 use crate::support::Program;
 use std::process::Stdio;
@@ -22,7 +22,8 @@ fn two_engines_trade_on_one_exchange_and_each_agrees_with_it() {
     let feed = format!("mold:{},{}", lines[0], lines[1]);
     let words = |config, feed, venue| {
         [
-            ["run", "--metrics", "127.0.0.1:0", "--quiet", "--json", "--idle", "park"].as_slice(),
+            ["run", "--duration", "1h", "--metrics", "127.0.0.1:0", "--quiet", "--json", "--idle", "park"]
+                .as_slice(),
             &["--config", config, "--feed", feed, "--venue", venue],
         ]
         .concat()
@@ -38,7 +39,12 @@ fn two_engines_trade_on_one_exchange_and_each_agrees_with_it() {
     let executions = |user: &str| floor.exchange.ask().unwrap().account(user).unwrap().holdings.executions;
     while ["trader", "second"].into_iter().any(|user| executions(user) < 20) {
         (first.check(), second.check());
-        assert!(Instant::now() < deadline, "{} and {} executions", executions("trader"), executions("second"));
+        assert!(
+            Instant::now() < deadline,
+            "{} and {} executions",
+            executions("trader"),
+            executions("second")
+        );
         std::thread::park_timeout(Duration::from_millis(50));
     }
     let (first, second) = (interrupt(first), interrupt(second));
@@ -46,7 +52,11 @@ fn two_engines_trade_on_one_exchange_and_each_agrees_with_it() {
     let state = floor.exchange.ask().unwrap();
     for (user, program, summary) in [("trader", &floor.program, &first), ("second", &other, &second)] {
         agree(&state, user, summary);
-        assert_eq!(summary["fills"].as_u64().unwrap(), state.account(user).unwrap().holdings.executions, "{user}");
+        assert_eq!(
+            summary["fills"].as_u64().unwrap(),
+            state.account(user).unwrap().holdings.executions,
+            "{user}"
+        );
         replay(program, latest(program).unwrap().path(), "fused");
     }
 }

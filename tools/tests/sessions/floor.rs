@@ -64,10 +64,8 @@ impl Floor {
     /// With another exchange (its first account and its lines are set here) and another configuration of the session.
     pub(crate) fn with(mut config: ExchangeConfig, changes: &[(&str, &str)]) -> Self {
         let lines = free_lines();
-        config.core.accounts = ["trader", "second"]
-            .into_iter()
-            .filter_map(|user| AccountConfig::new(user, "secret"))
-            .collect();
+        config.core.accounts =
+            ["trader", "second"].into_iter().filter_map(|user| AccountConfig::new(user, "secret")).collect();
         config.line_a.destinations = vec![lines[0]];
         config.line_b.destinations = vec![lines[1]];
         let exchange = ExchangeServer::start(&config).unwrap();
@@ -128,7 +126,11 @@ pub(crate) fn agree(state: &ExchangeState, user: &str, summary: &Value) {
     }
     // Money that came in and is not bound in what is held: realized less the cost of what is open. The exchange counts in 1/10,000.
     let sum = |key: &str| -> i128 { rows.iter().map(|row| i128::from(row[key].as_i64().unwrap())).sum() };
-    assert_eq!(sum("realized_nanos") - sum("cost_nanos"), account.holdings.cash * 100_000, "money: {summary}");
+    assert_eq!(
+        sum("realized_nanos") - sum("cost_nanos"),
+        account.holdings.cash * 100_000,
+        "money: {summary}"
+    );
     let (sums, cash) = state.sums();
     assert_eq!((sums.iter().all(|sum| *sum == 0), cash), (true, 0));
     assert_eq!(summary["fills_duplicate"], 0);

@@ -195,7 +195,8 @@ impl Sessions {
         let waiting = self.connections.iter().map(|connection| connection.waiting.len() - connection.left);
         let behind = |connection: &Connection| {
             let store = connection.account.filter(|_| connection.port == Port::Orders);
-            let next = store.and_then(|account| core.messages(account)).map_or(0, |store| store.next_sequence());
+            let next =
+                store.and_then(|account| core.messages(account)).map_or(0, |store| store.next_sequence());
             next.saturating_sub(connection.session.next_sequence())
         };
         (PORTS.map(of), waiting.sum::<usize>() as u64, self.connections.iter().map(behind).sum())
@@ -249,10 +250,11 @@ impl Sessions {
                 true => connection.moved_at.after(self.stalled_max),
                 false => Nanos::MAX,
             };
-            let snapshot = match connection.snapshot_from > connection.moved_at && connection.snapshot.is_some() {
-                true => connection.snapshot_from,
-                false => Nanos::MAX,
-            };
+            let snapshot =
+                match connection.snapshot_from > connection.moved_at && connection.snapshot.is_some() {
+                    true => connection.snapshot_from,
+                    false => Nanos::MAX,
+                };
             session.min(stalled).min(snapshot).max(self.frozen_until(connection))
         };
         self.connections.iter().map(wake).min().unwrap_or(Nanos::MAX)
