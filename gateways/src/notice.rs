@@ -31,9 +31,9 @@ pub enum Notice {
         /// 0 is line A, 1 line B, 2 the retransmission server.
         line: u8,
     },
-    /// A snapshot follows, message by message. Events: every known book is quarantined and emptied.
+    /// A snapshot follows, message by message. Events: every book is quarantined, every known one emptied.
     SnapshotBegin,
-    /// The snapshot is whole, and says what the stream said before `next`. Events: every known book is released.
+    /// The snapshot is whole, and says what the stream said before `next`. Events: every book is released.
     SnapshotEnd {
         /// The first message that it does not include.
         next: u64,
@@ -183,7 +183,8 @@ impl<D: Located> NoticeDecoder<D> {
             }
             Some(Notice::SnapshotBegin) => {
                 self.is_snapshot = true;
-                // A clear quarantines the book of an order feed until it is resynced.
+                // Also those that the snapshot will be the first to tell of: a book that is half told is none.
+                out.push(status(InstrumentId::ALL, MarketStatus::Quarantined));
                 of_each(of_all(EventKind::BookClear));
             }
             Some(Notice::SnapshotEnd { .. }) => {

@@ -123,6 +123,21 @@ fn what_is_lost_quarantines_every_book_and_a_snapshot_releases_every_book_with_w
     }
 }
 
+/// Who joined a stream that ran traded on books of which half was told: a clear quarantines no book that was never anything.
+#[test]
+fn a_book_that_a_snapshot_is_the_first_to_tell_of_is_not_free_before_the_snapshot_is_whole() {
+    let messages = market(1_000);
+    let mut books = Books::new();
+    books.take(&Notice::SnapshotBegin.encode());
+    for message in &messages {
+        books.take(message);
+        assert_eq!(books.quarantined(), books.views.len());
+    }
+    assert_eq!(books.views.len(), 3);
+    books.take(&Notice::SnapshotEnd { next: 1_001 }.encode());
+    assert_eq!(books.quarantined(), 0);
+}
+
 #[test]
 fn a_loss_that_concerns_one_symbol_leaves_the_others_their_books_and_its_part_of_a_snapshot_brings_it_back() {
     let messages = market(2_000);
