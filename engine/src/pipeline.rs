@@ -21,6 +21,7 @@ mod straight;
 mod taps;
 mod topology;
 mod runtime;
+mod side;
 
 pub use agent::{StageStamp, StampMode};
 pub use driver::{Driver, ExitStamps, Inbox, Next};
@@ -32,6 +33,7 @@ pub use runtime::{
     CoreCounters, CoreReport, Finished, Pipeline, PipelineConfig, PipelineCounters, Stages, StartError,
 };
 pub use sequencer::{OPERATOR_SOURCE, SequencerCounters};
+pub use side::{SideCore, Turn};
 pub use stages::AgentCounters;
 pub use stall::Stall;
 pub use taps::{FrameSink, NoJournal, NoTap, SinkAnswer, SlotSink, SlotView};

@@ -1,6 +1,7 @@
 //! `/metrics` and `/health` of running sessions, over plain TCP: every family of the table moves.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
+#![expect(dead_code, reason = "the support of all tests that look at metrics; these use a part of it")]
 
 mod metrics {
     pub(crate) mod exposition;

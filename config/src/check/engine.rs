@@ -107,7 +107,7 @@ impl Checker<'_> {
         }
     }
 
-    fn no_such_core(&mut self, key: &str, core: usize, allowed: &[usize]) {
+    pub(super) fn no_such_core(&mut self, key: &str, core: usize, allowed: &[usize]) {
         let allowed: Vec<String> = allowed.iter().map(usize::to_string).collect();
         let what = format!("core {core} does not exist, or this process may not run on it");
         self.refuse(key, what, format!("use one of {} (see `taskset -p $$`)", allowed.join(", ")));

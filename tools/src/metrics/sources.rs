@@ -1,5 +1,8 @@
 //! [`Sources`]: the counters of everything that runs.
 
+use super::family::render;
+use super::server::Scraped;
+use super::table::TABLE;
 use crate::session::world::WorldCounters;
 use spinward_config::Settings;
 use spinward_engine::book::BookCounters;
@@ -83,7 +86,7 @@ impl Sources {
             orders: Vec::new(),
             interference: Arc::default(),
             pipeline: PipelineCounters::default(),
-            cores: Vec::new(),
+            cores: world.feed_core.iter().cloned().collect(),
             progress: Arc::default(),
             side: SideCounters::default(),
             strategies: settings.strategies.iter().map(|spec| spec.name.clone()).collect(),
@@ -96,7 +99,7 @@ impl Sources {
     /// The plumbing's counters exist once it runs.
     pub(crate) fn add_pipeline(&mut self, pipeline: &Pipeline) {
         self.pipeline = pipeline.counters().clone();
-        self.cores = pipeline.cores().to_vec();
+        self.cores.splice(..0, pipeline.cores().iter().cloned());
         self.progress = Arc::clone(pipeline.progress());
     }
 
@@ -176,13 +179,20 @@ impl Sources {
                 .map_or_else(String::new, |address| format!(" metrics http://{address}/metrics"))
         )
     }
+}
+
+impl Scraped for Sources {
+    fn metrics(&self) -> String {
+        self.side.scrapes.add(1);
+        render(TABLE, self)
+    }
 
     /// Whether the session works, and why not. One that an operator has halted works: `spinward_trading_state` tells that it does not trade.
-    pub(super) fn health(&self) -> Result<(), String> {
+    fn health(&self) -> Result<String, String> {
         if self.progress.has_failed() {
-            return Err("a file of the session cannot be written".to_owned());
+            return Err(format!("a file of the session cannot be written; {}", self.status()));
         }
-        Ok(())
+        Ok(self.status())
     }
 }
 

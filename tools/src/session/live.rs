@@ -21,7 +21,7 @@ use crate::metrics::Sources;
 use anyhow::{Context, anyhow};
 use crossbeam_queue::ArrayQueue;
 use spinward_config::Settings;
-use spinward_engine::pipeline::{Inbox, Pipeline, StampMode};
+use spinward_engine::pipeline::{CoreReport, Inbox, Pipeline, StampMode};
 use spinward_engine::words::{Clock, Command, Nanos};
 use spinward_gateways::operator::{OperatorInbox, operator_queue};
 use spinward_recorder::{
@@ -175,7 +175,7 @@ pub(crate) fn run(
     )
     .map_err(Failure::usage)?;
     sources.add_pipeline(&pipeline);
-    let watch = watch(settings, &folder, &identity, &pipeline, &time)?;
+    let watch = watch(settings, &folder, &identity, &sources.cores, &time)?;
     if let Some(watch) = &watch {
         sources.add_interference(watch.totals());
     }
@@ -273,7 +273,7 @@ fn watch(
     settings: &Settings,
     folder: &SessionFolder,
     identity: &Identity,
-    pipeline: &Pipeline,
+    cores: &[CoreReport],
     time: &StampTime,
 ) -> Result<Option<WatchThread>, Failure> {
     let interval = settings.latency.interference_interval;
@@ -288,7 +288,7 @@ fn watch(
         ..InterferenceHeader::default()
     };
     let log = InterferenceLog::create(&folder.interference(), &header)?;
-    let watch = InterferenceWatch::new(pipeline.cores(), time.clone(), Some(log));
+    let watch = InterferenceWatch::new(cores, time.clone(), Some(log));
     Ok(Some(WatchThread::start(watch, interval)?))
 }
 
