@@ -18,6 +18,7 @@ pub struct ClickHouse {
     user: String,
     password: String,
     database: String,
+    answer_within: Duration,
 }
 
 /// What a server, or the way to it, answers.
@@ -72,6 +73,9 @@ pub enum ClickHouseError {
         /// Rows here.
         given: u64,
     },
+    /// Whoever looks on has ended it. What was acknowledged before is there.
+    #[error("stopped before all was loaded")]
+    Stopped,
 }
 
 impl ClickHouseError {
@@ -86,7 +90,11 @@ impl ClickHouseError {
                         .iter()
                         .any(|code| message.contains(code))
             }
-            Self::Url { .. } | Self::Schema { .. } | Self::Answer { .. } | Self::Ahead { .. } => false,
+            Self::Url { .. }
+            | Self::Schema { .. }
+            | Self::Answer { .. }
+            | Self::Ahead { .. }
+            | Self::Stopped => false,
         }
     }
 }
@@ -120,7 +128,20 @@ impl ClickHouse {
             user: user.to_owned(),
             password: password.to_owned(),
             database: database.to_owned(),
+            answer_within: ANSWER_TIMEOUT,
         })
+    }
+
+    /// With another login than the URL's.
+    #[must_use]
+    pub fn with_login(self, user: &str, password: &str) -> Self {
+        Self { user: user.to_owned(), password: password.to_owned(), ..self }
+    }
+
+    /// A server that has not answered by then counts as away. Default 300 s.
+    #[must_use]
+    pub fn answering_within(self, answer_within: Duration) -> Self {
+        Self { answer_within, ..self }
     }
 
     /// The database that it writes to.
@@ -192,8 +213,8 @@ impl ClickHouse {
                 }
             };
             stream.set_nodelay(true)?;
-            stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
-            stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
+            stream.set_read_timeout(Some(self.answer_within))?;
+            stream.set_write_timeout(Some(self.answer_within))?;
             let bytes: usize = body.iter().map(|part| part.len()).sum();
             // HTTP/1.0: the answer is not chunked and ends with the connection.
             let head = format!(

@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use spinward_recorder::{
-    ClickHouse, ClickHouseError, LOADED_TABLES, LoadSummary, Loader, MigrationPlan, Sums, load_wanted,
+    ClickHouse, ClickHouseError, LOADED_TABLES, LoadSummary, LoadWatch, Loader, MigrationPlan, Sums, load_wanted,
     migrate, migrations, mismatch, server_sums, server_table, session_key,
 };
 use std::path::PathBuf;
@@ -127,7 +127,8 @@ fn refused(error: ClickHouseError) -> Failure {
         ClickHouseError::Unreachable { .. }
         | ClickHouseError::Refused { .. }
         | ClickHouseError::Answer { .. }
-        | ClickHouseError::Ahead { .. } => error.into(),
+        | ClickHouseError::Ahead { .. }
+        | ClickHouseError::Stopped => error.into(),
     }
 }
 
@@ -228,8 +229,7 @@ fn load(registry: &Registry, args: &LoadArgs) -> Outcome {
         wait_for(&server);
     }
     let summary: LoadSummary = {
-        let loader = Loader::open(&server, &key, patience, |frames| bar.show(frames)).map_err(refused)?;
-        let mut loader = loader.with_trouble(tell);
+        let mut loader = Loader::open(&server, &key, patience, Watch(&mut bar)).map_err(refused)?;
         let wanted = loader.wanted(has_ended);
         let source = if args.follow && !has_ended {
             opened.following(registry, wanted, Duration::from_secs_f64(args.interval))?
@@ -264,6 +264,19 @@ fn load(registry: &Registry, args: &LoadArgs) -> Outcome {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A progress bar, and a word on a server that is away.
+struct Watch<'a>(&'a mut Bar);
+
+impl LoadWatch for Watch<'_> {
+    fn read(&mut self, frames: u64) {
+        self.0.show(frames);
+    }
+
+    fn trouble(&mut self, trouble: Option<&ClickHouseError>) {
+        tell(trouble);
+    }
 }
 
 /// What keeps a loader waiting, or that it goes on.
