@@ -4,6 +4,7 @@ mod engine;
 mod market;
 mod venue;
 mod exchange;
+mod outputs;
 
 use crate::problem::Problem;
 use crate::settings::Settings;
@@ -44,6 +45,7 @@ impl Settings {
         checker.book();
         checker.risk();
         checker.journal();
+        checker.clickhouse();
         checker.latency();
         checker.calendars();
         checker.instruments();

@@ -114,10 +114,9 @@ fn is_sealed(path: &Path, kind: StreamKind) -> Result<bool, JournalError> {
     Ok(match SegmentHeader::check(&page, kind) {
         // A damaged seal is told when all of it is read.
         HeaderCheck::Published(header, crc) => !matches!(Seal::check(&page, crc, header.version), Ok(None)),
-        HeaderCheck::Unused
-        | HeaderCheck::Newer(_)
-        | HeaderCheck::Foreign(_)
-        | HeaderCheck::Corrupt(..) => false,
+        HeaderCheck::Unused | HeaderCheck::Newer(_) | HeaderCheck::Foreign(_) | HeaderCheck::Corrupt(..) => {
+            false
+        }
     })
 }
 

@@ -120,8 +120,7 @@ pub fn mark_exported(session: &SessionFolder, where_to: &str) -> Result<(), Jour
     let failed = |error| JournalError::io("write", &path, error);
     let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     let now = Nanos::new(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX));
-    let mut file =
-        std::fs::OpenOptions::new().create(true).append(true).open(&path).map_err(failed)?;
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(&path).map_err(failed)?;
     writeln!(file, "{} {}", rfc3339(now), where_to.replace(['\n', '\r'], " "))
         .and_then(|()| file.sync_all())
         .map_err(failed)

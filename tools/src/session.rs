@@ -8,6 +8,8 @@ pub(crate) mod world;
 pub(crate) mod live;
 pub(crate) mod replay;
 pub(crate) mod recover;
+pub(crate) mod opened;
+pub(crate) mod clickhouse;
 pub(crate) mod side;
 pub(crate) mod watch;
 pub(crate) mod summary;

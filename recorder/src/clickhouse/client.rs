@@ -132,6 +132,13 @@ impl ClickHouse {
         })
     }
 
+    /// A URL without its login, fit to be shown; any other text as it is.
+    pub fn without_login(text: &str) -> String {
+        let Some((before, rest)) = text.split_once("http://") else { return text.to_owned() };
+        rest.rsplit_once('@')
+            .map_or_else(|| text.to_owned(), |(_, address)| format!("{before}http://{address}"))
+    }
+
     /// With another login than the URL's.
     #[must_use]
     pub fn with_login(self, user: &str, password: &str) -> Self {
@@ -269,6 +276,14 @@ mod tests {
             assert!(ClickHouse::new(wrong, "hft").is_err(), "{wrong}");
         }
         assert!(ClickHouse::new("http://db", "hft; DROP").is_err());
+    }
+
+    #[test]
+    fn a_login_is_not_shown() {
+        let shown = |text| ClickHouse::without_login(text);
+        assert_eq!(shown("http://desk:se@cret@db:9123"), "http://db:9123");
+        assert_eq!(shown("--clickhouse=http://desk:x@db"), "--clickhouse=http://db");
+        assert_eq!((shown("http://db:1"), shown("a@b")), ("http://db:1".to_owned(), "a@b".to_owned()));
     }
 
     #[test]

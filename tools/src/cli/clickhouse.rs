@@ -1,16 +1,17 @@
 //! `spinward clickhouse`: the schema, loading and verifying of sessions, and a server for whoever has none.
 
-use super::export::{Bar, Opened};
+use super::export::Bar;
 use super::output::{self, Table as TextTable, line};
 use crate::failure::{CHECK_FAILED, Failure, Outcome};
+use crate::session::opened::Opened;
 use crate::session::registry::Registry;
 use crate::session::replay::find;
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use spinward_recorder::{
-    ClickHouse, ClickHouseError, LOADED_TABLES, LoadSummary, LoadWatch, Loader, MigrationPlan, Sums, load_wanted,
-    migrate, migrations, mismatch, server_sums, server_table, session_key,
+    ClickHouse, ClickHouseError, LOADED_TABLES, LoadSummary, LoadWatch, Loader, MigrationPlan, Sums,
+    load_wanted, migrate, migrations, mismatch, server_sums, server_table, session_key,
 };
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};

@@ -2,18 +2,16 @@
 
 use super::output::{self, Table as TextTable, line};
 use crate::failure::{CHECK_FAILED, Failure, Outcome};
-use crate::session::parts;
+use crate::session::opened::Opened;
 use crate::session::registry::Registry;
-use crate::session::replay::{find, settings_of};
+use crate::session::replay::find;
 use anyhow::{Context, anyhow};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use spinward_config::Settings;
-use spinward_engine::pipeline::Stages;
 use spinward_engine::words::Nanos;
 use spinward_recorder::{
-    ExportError, FileFormat, Manifest, PartInfo, PartSink, PartsConfig, RowSource, RowTotals, RowsWanted,
-    SessionFolder, Table, segments,
+    ExportError, FileFormat, Manifest, PartInfo, PartSink, PartsConfig, RowTotals, RowsWanted, SessionFolder,
+    Table, segments,
 };
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -200,51 +198,6 @@ pub(crate) fn time(option: &str, text: &str) -> Result<Nanos, Failure> {
             format!("{option} {text:?}: give it as 2024-08-08T08:00:00Z, or nanoseconds since 1970")
         })
         .map_err(Failure::Usage)
-}
-
-/// A session whose rows are to be read.
-pub(crate) struct Opened {
-    pub(crate) folder: SessionFolder,
-    pub(crate) manifest: Manifest,
-    pub(crate) settings: Settings,
-}
-
-impl Opened {
-    pub(crate) fn open(folder: &SessionFolder) -> Result<Self, Failure> {
-        let (manifest, settings) = settings_of(folder)?;
-        Ok(Self { folder: folder.clone(), manifest, settings })
-    }
-
-    /// The stages, run again for these rows. Without rows of trading no strategy is made: a session with strategies that this program does not
-    /// have gives its market all the same.
-    pub(crate) fn source(&self, registry: &Registry, wanted: RowsWanted) -> Result<RowSource, Failure> {
-        let stages = self.stages(registry, &wanted)?;
-        Ok(RowSource::open(&self.folder, &self.manifest, stages, &self.strategies(), wanted)?)
-    }
-
-    /// The same for a session that runs: until it ends, rows are given at least each `interval`.
-    pub(crate) fn following(
-        &self,
-        registry: &Registry,
-        wanted: RowsWanted,
-        interval: Duration,
-    ) -> Result<RowSource, Failure> {
-        let stages = self.stages(registry, &wanted)?;
-        let strategies = self.strategies();
-        Ok(RowSource::follow(&self.folder, &self.manifest, stages, &strategies, wanted, interval)?)
-    }
-
-    fn stages(&self, registry: &Registry, wanted: &RowsWanted) -> Result<Stages, Failure> {
-        if wanted.tables.iter().any(|table| table.needs_trading()) {
-            parts::stages(&self.settings, registry)
-        } else {
-            parts::market_stages(&self.settings)
-        }
-    }
-
-    fn strategies(&self) -> Vec<String> {
-        self.settings.strategies.iter().map(|spec| spec.name.clone()).collect()
-    }
 }
 
 fn print(report: &Report) {

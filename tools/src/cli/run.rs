@@ -6,6 +6,7 @@ use crate::session::embedded::Embedded;
 use crate::session::live::{self, LiveOptions};
 use crate::session::registry::Registry;
 use spinward_config::{Loaded, Overrides};
+use spinward_recorder::ClickHouse;
 use std::process::ExitCode;
 
 pub(crate) fn run(registry: &Registry, args: &RunArgs) -> Outcome {
@@ -25,6 +26,7 @@ pub(crate) fn run(registry: &Registry, args: &RunArgs) -> Outcome {
             idle: args.idle.clone(),
             duration: args.duration.clone(),
             seed: args.seed,
+            clickhouse: args.clickhouse.as_deref().map(ClickHouse::without_login),
             metrics: args.metrics.clone(),
             folder: args.sessions.clone(),
             name: args.name.clone(),
@@ -38,9 +40,11 @@ pub(crate) fn run(registry: &Registry, args: &RunArgs) -> Outcome {
         doctor::require_tuned(&settings, args.config.as_deref(), args.quiet)?;
     }
     let options = LiveOptions {
-        command_line: std::env::args().collect(),
+        // The manifest is for everybody.
+        command_line: std::env::args().map(|word| ClickHouse::without_login(&word)).collect(),
         resume: args.resume.clone().or_else(|| settings.session.resume.clone()),
         is_quiet: args.quiet,
+        clickhouse: args.clickhouse.clone(),
     };
     let mut summary = live::run(&settings, registry, &options)?;
     if let Some(embedded) = embedded {

@@ -1,5 +1,6 @@
 //! [`Sources`]: the counters of everything that runs.
 
+use crate::session::clickhouse::WriterCounters;
 use crate::session::world::WorldCounters;
 use spinward_config::Settings;
 use spinward_engine::book::BookCounters;
@@ -47,6 +48,8 @@ pub(crate) struct Sources {
     /// Streams of the orders' stamps, if they are stored: name, writer, what it dropped.
     pub(crate) orders: Vec<(&'static str, Arc<AppendCounters>, Arc<OrderCounters>)>,
     pub(crate) interference: Arc<InterferenceTotals>,
+    /// The writer to ClickHouse, if there is one.
+    pub(crate) clickhouse: Option<Arc<WriterCounters>>,
     pub(crate) pipeline: PipelineCounters,
     pub(crate) cores: Vec<CoreReport>,
     pub(crate) progress: Arc<Progress>,
@@ -81,6 +84,7 @@ impl Sources {
             ],
             orders: Vec::new(),
             interference: Arc::default(),
+            clickhouse: None,
             pipeline: PipelineCounters::default(),
             cores: Vec::new(),
             progress: Arc::default(),
@@ -110,6 +114,10 @@ impl Sources {
 
     pub(crate) fn add_interference(&mut self, totals: Arc<InterferenceTotals>) {
         self.interference = totals;
+    }
+
+    pub(crate) fn add_clickhouse(&mut self, counters: Arc<WriterCounters>) {
+        self.clickhouse = Some(counters);
     }
 
     pub(crate) fn set_address(&self, address: SocketAddr) {
@@ -163,13 +171,14 @@ impl Sources {
     /// One line for the operator's `status`.
     pub(crate) fn status(&self) -> String {
         format!(
-            "state {} frames {} orders {} open {} fills {} backlog {}{}",
+            "state {} frames {} orders {} open {} fills {} backlog {}{}{}",
             self.trading_state(),
             self.frames(),
             self.orders(),
             self.risk.open_orders.value(),
             self.fills(),
             self.progress.sequenced().saturating_sub(self.progress.done()),
+            self.clickhouse.as_ref().map_or_else(String::new, |rows| format!(" {}", rows.status())),
             self.address
                 .get()
                 .map_or_else(String::new, |address| format!(" metrics http://{address}/metrics"))

@@ -452,6 +452,46 @@ pub(super) const TABLE: &[Metric] = &[
             }
         },
     ),
+    // -- ClickHouse
+    counter("spinward_clickhouse_rows_total", "Rows that the server has acknowledged.", |s, out| {
+        if let Some(rows) = &s.clickhouse {
+            out(&[], rows.rows.value() as f64);
+        }
+    }),
+    counter("spinward_clickhouse_inserts_total", "Inserts, by what became of them.", |s, out| {
+        if let Some(rows) = &s.clickhouse {
+            out(&[("outcome", "acknowledged")], rows.inserts.value() as f64);
+            out(&[("outcome", "tried_again")], rows.retries.value() as f64);
+        }
+    }),
+    counter(
+        "spinward_clickhouse_troubles_total",
+        "Times that the rows had to wait: server away, refusal, another schema; `/health` has the last one's text.",
+        |s, out| {
+            if let Some(rows) = &s.clickhouse {
+                out(&[], rows.troubles.value() as f64);
+            }
+        },
+    ),
+    gauge("spinward_clickhouse_is_in_trouble", "1 while something keeps the rows waiting.", |s, out| {
+        if let Some(rows) = &s.clickhouse {
+            out(&[], f64::from(u8::from(rows.trouble().is_some())));
+        }
+    }),
+    gauge(
+        "spinward_clickhouse_lag_frames",
+        "Frames in the journal of which the server may not have every row.",
+        |s, out| {
+            if let Some(rows) = &s.clickhouse {
+                out(&[], rows.lag_frames() as f64);
+            }
+        },
+    ),
+    gauge("spinward_clickhouse_lag_seconds", "Age of the oldest of them, at most.", |s, out| {
+        if let Some(rows) = &s.clickhouse {
+            out(&[], rows.lag_seconds());
+        }
+    }),
     // -- latency
     gauge(
         "spinward_latency_seconds",
