@@ -63,8 +63,8 @@ pub fn compact(
     Ok(done)
 }
 
-/// Compresses one sealed segment: the first that `wants` says yes to; as [`compact`] does it. `None` if there is none. Of segments that are not sealed only the
-/// header pages are read.
+/// Compresses one segment as [`compact`] does it: the first that is sealed and that `wants` says yes to. `None` if there is none. Of segments that are not
+/// sealed only the header pages are read, and only if they are wanted.
 ///
 /// # Errors
 /// As [`compact`].
@@ -75,7 +75,7 @@ pub fn compact_one(
     mut wants: impl FnMut(&Path) -> bool,
 ) -> Result<Option<Compacted>, JournalError> {
     for (number, path) in segments_of(folder)? {
-        if is_compressed(&path) || !is_sealed(&path, kind)? || !wants(&path) {
+        if is_compressed(&path) || !wants(&path) || !is_sealed(&path, kind)? {
             continue;
         }
         let _lock = claim(folder)?;

@@ -12,4 +12,5 @@ pub(crate) mod opened;
 pub(crate) mod clickhouse;
 pub(crate) mod side;
 pub(crate) mod watch;
+pub(crate) mod keeper;
 pub(crate) mod summary;

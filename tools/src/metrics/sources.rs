@@ -1,6 +1,7 @@
 //! [`Sources`]: the counters of everything that runs.
 
 use crate::session::clickhouse::WriterCounters;
+use crate::session::keeper::KeeperCounters;
 use crate::session::world::WorldCounters;
 use spinward_config::Settings;
 use spinward_engine::book::BookCounters;
@@ -48,6 +49,7 @@ pub(crate) struct Sources {
     /// Streams of the orders' stamps, if they are stored: name, writer, what it dropped.
     pub(crate) orders: Vec<(&'static str, Arc<AppendCounters>, Arc<OrderCounters>)>,
     pub(crate) interference: Arc<InterferenceTotals>,
+    pub(crate) keeper: Arc<KeeperCounters>,
     /// The writer to ClickHouse, if there is one.
     pub(crate) clickhouse: Option<Arc<WriterCounters>>,
     pub(crate) pipeline: PipelineCounters,
@@ -84,6 +86,7 @@ impl Sources {
             ],
             orders: Vec::new(),
             interference: Arc::default(),
+            keeper: Arc::default(),
             clickhouse: None,
             pipeline: PipelineCounters::default(),
             cores: Vec::new(),
@@ -114,6 +117,10 @@ impl Sources {
 
     pub(crate) fn add_interference(&mut self, totals: Arc<InterferenceTotals>) {
         self.interference = totals;
+    }
+
+    pub(crate) fn add_keeper(&mut self, counters: Arc<KeeperCounters>) {
+        self.keeper = counters;
     }
 
     pub(crate) fn add_clickhouse(&mut self, counters: Arc<WriterCounters>) {

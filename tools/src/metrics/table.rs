@@ -4,6 +4,7 @@
 
 use super::sources::Sources;
 use crate::cli::output::snake;
+use crate::session::keeper::KeeperCounters;
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric as Sample, MetricFamily, MetricType};
 use prometheus::{Encoder, TextEncoder};
 use spinward_engine::risk::OrderState;
@@ -450,6 +451,43 @@ pub(super) const TABLE: &[Metric] = &[
             for (stream, _, prepared) in &s.streams {
                 out(&[("stream", stream)], prepared.unflushed_ns_max.value() as f64 * NANO);
             }
+        },
+    ),
+    // -- compression and retention
+    counter(
+        "spinward_journal_compactions_total",
+        "Sealed segments by whether they could be compressed.",
+        |s, out| {
+            out(&[("outcome", "compressed")], s.keeper.compressed.value() as f64);
+            out(&[("outcome", "failed")], s.keeper.failed.value() as f64);
+        },
+    ),
+    counter(
+        "spinward_journal_compacted_bytes_total",
+        "Bytes of compressed segments, before and after.",
+        |s, out| {
+            for (when, counter) in ["before", "after"].iter().zip(&s.keeper.bytes) {
+                out(&[("when", when)], counter.value() as f64);
+            }
+        },
+    ),
+    gauge(
+        "spinward_retention_sessions",
+        "Sessions on disk at the last look, by what becomes of them.",
+        |s, out| {
+            for ((_, fate), gauge) in KeeperCounters::FATES.iter().zip(&s.keeper.sessions) {
+                out(&[("fate", fate)], gauge.value() as f64);
+            }
+        },
+    ),
+    gauge("spinward_retention_bytes", "Bytes of all sessions on disk at the last look.", |s, out| {
+        out(&[], s.keeper.bytes_kept.value() as f64);
+    }),
+    counter(
+        "spinward_retention_removed_bytes_total",
+        "Bytes of old sessions' streams that were removed.",
+        |s, out| {
+            out(&[], s.keeper.bytes_removed.value() as f64);
         },
     ),
     // -- ClickHouse

@@ -2,11 +2,12 @@
 //!
 //! 1. settings → stages, feed, venue: the world outside of the engine
 //! 2. session folder, manifest, journal and audit (a preparer thread of their own)
-//! 3. side thread: metrics, operator's socket, Ctrl-C; the thread that writes rows to ClickHouse
+//! 3. side thread: metrics, operator's socket, Ctrl-C; the threads that write rows to ClickHouse and look after old files
 //! 4. the pipeline's threads; this thread looks on: live line, interval logs, kill latch
 //! 5. everything sealed, ClickHouse given time for the rest, the summary made
 
 use super::clickhouse::{self, RowWriter};
+use super::keeper::KeeperThread;
 use super::latch::LatchFile;
 use super::recover::Recovered;
 use super::registry::Registry;
@@ -193,6 +194,8 @@ pub(crate) fn run(
     if let Some(rows) = &rows {
         sources.add_clickhouse(rows.counters());
     }
+    let keeper = KeeperThread::start(settings, &folder)?;
+    sources.add_keeper(keeper.counters());
     let sources = Arc::new(sources);
     let is_enough = Arc::new(AtomicBool::new(false));
     let side = side.start(SideParts {
@@ -271,6 +274,7 @@ pub(crate) fn run(
     manifest.ended = Some(ended);
     manifest.write(&folder.manifest())?;
     let clickhouse = rows.map(|rows| rows.finish(|| is_enough.load(Ordering::Relaxed)));
+    drop(keeper);
     side.stop();
     let attribution = Attribution::new(settings, &folder, &sources);
     let summary = Summary::new(

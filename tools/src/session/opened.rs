@@ -43,17 +43,25 @@ impl Opened {
 
     /// Marks the session as exported, now that all of its rows (`totals` tells of them) were exported and checked; whether it did. It does not if anything of the
     /// session is not in those rows: it runs, it has no end and nobody says that it was killed, its journal is not the one that its manifest tells of, or
-    /// verdicts were not held against the audit.
-    pub(crate) fn mark(&self, totals: &RowTotals, was_killed: bool, where_to: &str) -> Result<bool, Failure> {
+    /// verdicts were not held against the audit. A folder that cannot be written is told of: the export is good without the mark.
+    pub(crate) fn mark(&self, totals: &RowTotals, was_killed: bool, where_to: &str) -> bool {
         let is_all = match &self.manifest.ended {
             Some(ended) => ended.frames == totals.frames && totals.unaudited == 0 && totals.cut.is_none(),
             None => was_killed,
         };
-        if !is_all || spinward_recorder::is_in_use(&self.folder.journal())? {
-            return Ok(false);
+        if !is_all {
+            return false;
         }
-        mark_exported(&self.folder, where_to)?;
-        Ok(true)
+        let marks = std::fs::read_to_string(self.folder.exported()).unwrap_or_default();
+        if marks.lines().any(|mark| mark.ends_with(where_to)) {
+            return true;
+        }
+        // Who says that it was killed may be wrong: one that runs is not marked.
+        let marked = mark_exported(&self.folder, where_to);
+        if let Err(error) = &marked {
+            eprintln!("warning: the session is not marked as exported: {error}");
+        }
+        marked.is_ok()
     }
 
     fn stages(&self, registry: &Registry, wanted: &RowsWanted) -> Result<Stages, Failure> {
