@@ -610,3 +610,6 @@ fn audited(
     totals.unaudited += 1;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -188,12 +188,8 @@ impl RowWriter {
             }
         };
         let counters = &self.shared.counters;
-        let trouble = match counters.trouble() {
-            _ if done.is_verified => None,
-            Some(trouble) => Some(trouble),
-            None if done.is_whole => Some("there was no time left to compare it with the journal".to_owned()),
-            None => Some("it was slower than the session".to_owned()),
-        };
+        let slow = || (!done.is_whole).then(|| "it was slower than the session".to_owned());
+        let trouble = counters.trouble().or_else(slow);
         WriterEnd {
             server: self.server.clone(),
             rows: counters.rows.value(),
@@ -253,10 +249,9 @@ impl Writer {
             }
         }
         if done.is_whole {
-            match self.verify() {
-                Ok(is_verified) => done.is_verified = is_verified,
-                Err(why) => self.trouble(why),
-            }
+            let verified = self.verify();
+            done.is_verified = verified.is_ok();
+            self.shared.counters.set_trouble(verified.err());
         }
         // Whoever started it may have gone.
         let _ = tell.send(done);
@@ -277,7 +272,10 @@ impl Writer {
         let watch = Watch { shared: &self.shared, told: LoadSummary::default(), lag: Lag::default() };
         let loader = Loader::open(&self.server, &key, Duration::MAX, watch)?;
         let mut loader = loader.with_batch_rows(self.batch_rows);
-        self.shared.counters.set_trouble(None);
+        if self.shared.counters.trouble().is_some() {
+            eprintln!("ClickHouse is back");
+            self.shared.counters.set_trouble(None);
+        }
         let wanted = loader.wanted(false);
         let source = opened
             .following(&self.registry, wanted, self.batch_time)
@@ -288,18 +286,17 @@ impl Writer {
     }
 
     /// Runs the session again, verdicts held against the audit, and compares every row and column with the server's. Equal, it is marked as exported.
-    fn verify(&self) -> Result<bool, String> {
+    fn verify(&self) -> Result<(), String> {
         let told = |failure: Failure| failure.to_string();
         let opened = Opened::open(&self.folder).map_err(told)?;
-        if opened.manifest.ended.is_none() {
-            return Ok(false);
-        }
         let key = session_key(&self.folder, &opened.manifest);
         let mut sums = TimedSums { sums: Sums::default(), shared: &self.shared };
         let source = opened.source(&self.registry, load_wanted(true)).map_err(told)?;
         let totals = match source.run(&mut sums) {
             Ok(totals) => totals,
-            Err(_) if !self.shared.goes_on() => return Ok(false),
+            Err(_) if !self.shared.goes_on() => {
+                return Err("there was no time left to compare it with the journal".to_owned());
+            }
             Err(error) => return Err(error.to_string()),
         };
         let there = server_sums(&self.server, &key).map_err(|error| error.to_string())?;
@@ -307,7 +304,10 @@ impl Writer {
             return Err(format!("{}.{} differs from the journal's", difference.table, difference.what));
         }
         let text = format!("ClickHouse {}/{}, verified", self.server.address(), self.server.database());
-        Ok(opened.mark(&totals, false, &text))
+        if opened.mark(&totals, false, &text) {
+            return Ok(());
+        }
+        Err("equal, but not marked as exported: the journal is not all that the manifest tells of".to_owned())
     }
 }
 
