@@ -2,7 +2,7 @@
 
 use crate::field::{IDLE_NAMES, choose, parse_duration};
 use crate::problem::{ConfigError, Place, Problem, Wrong};
-use crate::settings::{Address, Endpoint, FeedKind, Pace, Preset, Settings, VenueKind};
+use crate::settings::{Address, Endpoint, FeedKind, Pace, Preset, ServerUrl, Settings, VenueKind};
 use jiff::civil::Date;
 use std::path::PathBuf;
 
@@ -26,6 +26,8 @@ pub struct Overrides {
     pub duration: Option<String>,
     /// `--seed`
     pub seed: Option<u64>,
+    /// `--clickhouse`: the URL of a server, without a login, or `off`.
+    pub clickhouse: Option<String>,
     /// `--metrics`: an address, or `off`.
     pub metrics: Option<String>,
     /// `--sessions`: where session folders are made.
@@ -109,6 +111,15 @@ impl Settings {
             duration_of,
             |settings, span| {
                 settings.session.duration = span;
+            },
+        );
+        applying.read(
+            "--clickhouse",
+            "clickhouse.url",
+            overrides.clickhouse.as_deref(),
+            ServerUrl::from_text,
+            |settings, url| {
+                settings.clickhouse.url = url;
             },
         );
         applying.read(

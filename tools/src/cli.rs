@@ -116,6 +116,9 @@ pub(crate) struct RunArgs {
     /// Begin with the positions, open orders and kill latch that this earlier session ended (or died) with; `latest` takes the newest.
     #[arg(long, value_name = "SESSION")]
     pub(crate) resume: Option<PathBuf>,
+    /// Write the session's rows to this ClickHouse server while it runs: http://user:password@host:8123, or `off`.
+    #[arg(long, value_name = "URL")]
+    pub(crate) clickhouse: Option<String>,
     /// Where to serve Prometheus metrics: an address such as 127.0.0.1:9184, or `off`.
     #[arg(long, value_name = "ADDR")]
     pub(crate) metrics: Option<String>,

@@ -27,3 +27,5 @@ mod latch;
 mod journal;
 #[path = "sessions/faults.rs"]
 mod faults;
+#[path = "sessions/keeping.rs"]
+mod keeping;

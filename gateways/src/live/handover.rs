@@ -231,3 +231,114 @@ impl Drop for Threaded {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::feed::MoldFeedConfig;
+    use super::*;
+    use crate::mold::PacketBuilder;
+    use crate::soup::Alpha;
+    use spinward_engine::pipeline::IdleStrategy;
+    use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+    use std::time::{Duration, Instant};
+
+    const CORE: SideCore =
+        SideCore { name: "sw-feed", core: None, idle: IdleStrategy::Yield, gap_threshold: Nanos::ZERO };
+
+    /// A receiver's thread without a snapshot server, and a socket that sends to it.
+    fn start() -> (Threaded, UdpSocket) {
+        let any = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
+        let intake = Intake::new(&MoldFeedConfig::new(any, None)).unwrap();
+        let sender = UdpSocket::bind(any).unwrap();
+        sender.connect(intake.addresses()[0].unwrap()).unwrap();
+        (Threaded::start(intake, &CORE).unwrap(), sender)
+    }
+
+    /// Takes messages until there are so many; then their numbers, checked against their bytes.
+    fn take(threaded: &mut Threaded, queue: &mut Queue, count: usize) -> Vec<u64> {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let mut found = Vec::new();
+        while found.len() < count {
+            assert!(Instant::now() < deadline, "{} of {count}", found.len());
+            threaded.receive(queue);
+            while let Some(entry) = queue.front() {
+                assert_eq!(queue.bytes(entry)[..8], entry.sequence.to_be_bytes());
+                found.push(entry.sequence);
+                queue.pop();
+            }
+        }
+        found
+    }
+
+    fn send(sender: &UdpSocket, builder: &mut PacketBuilder, numbers: std::ops::RangeInclusive<u64>) {
+        let mut out = |packet: &[u8]| {
+            sender.send(packet).unwrap();
+        };
+        for number in numbers {
+            let mut message = [0; 40];
+            message[..8].copy_from_slice(&number.to_be_bytes());
+            builder.push(&message, &mut out).unwrap();
+        }
+        builder.flush(&mut out);
+    }
+
+    #[test]
+    fn everything_that_comes_is_handed_over_in_order_through_a_queue_that_holds_little() {
+        let (mut threaded, sender) = start();
+        let mut builder = PacketBuilder::new(Alpha::new("TEST").unwrap(), 1, 1_400);
+        let mut queue = Queue::new(64, 4_096);
+        for step in 0..20 {
+            send(&sender, &mut builder, step * 1_000 + 1..=step * 1_000 + 1_000);
+            let found = take(&mut threaded, &mut queue, 1_000);
+            assert_eq!(found, (step * 1_000 + 1..=step * 1_000 + 1_000).collect::<Vec<_>>());
+        }
+        assert!(threaded.shared.counters.kernel_waits.count() > 0);
+    }
+
+    #[test]
+    fn what_is_not_taken_stops_the_receiver_and_nothing_that_it_has_is_lost() {
+        let (mut threaded, sender) = start();
+        let mut builder = PacketBuilder::new(Alpha::new("TEST").unwrap(), 1, 200);
+        // A packet a batch: more than there are batches.
+        let count = 4 * 2 * BATCHES as u64;
+        for number in 1..=count {
+            send(&sender, &mut builder, number..=number);
+        }
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while threaded.shared.counters.handover_full.value() == 0 {
+            assert!(Instant::now() < deadline, "the receiver never waits");
+            std::thread::yield_now();
+        }
+        let mut queue = Queue::new(1_024, 1 << 16);
+        assert_eq!(take(&mut threaded, &mut queue, count as usize), (1..=count).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_stream_that_has_begun_says_where_and_one_that_has_not_begins_where_it_is_told() {
+        let any = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
+        let login = crate::soup::ClientConfig::new(Alpha::BLANK, Alpha::BLANK);
+        let config = MoldFeedConfig { snapshot: Some((any.into(), login)), ..MoldFeedConfig::new(any, None) };
+        let begun = |first: Option<u64>, asked: u64| {
+            let intake = Intake::new(&config).unwrap();
+            let sender = UdpSocket::bind(any).unwrap();
+            sender.connect(intake.addresses()[0].unwrap()).unwrap();
+            let mut threaded = Threaded::start(intake, &CORE).unwrap();
+            let mut queue = Queue::new(64, 4_096);
+            if let Some(first) = first {
+                let mut builder = PacketBuilder::new(Alpha::new("TEST").unwrap(), first, 1_400);
+                send(&sender, &mut builder, first..=first);
+                assert_eq!(take(&mut threaded, &mut queue, 1), [first]);
+            }
+            let deadline = Instant::now() + Duration::from_secs(20);
+            loop {
+                if let Some(first) = threaded.begin_at(asked) {
+                    return first;
+                }
+                assert!(Instant::now() < deadline);
+                std::thread::yield_now();
+            }
+        };
+        assert_eq!(begun(Some(105), 100), 105);
+        assert_eq!(begun(None, 100), 100);
+    }
+}

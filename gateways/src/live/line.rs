@@ -26,6 +26,13 @@ impl Default for LineOptions {
     }
 }
 
+impl LineOptions {
+    /// Gives another socket the same room in the kernel, as far as the system allows: for what is held against a feed.
+    pub fn fit_buffer(&self, socket: &UdpSocket) {
+        ask_buffer(&socket2::SockRef::from(socket), self.receive_buffer_bytes);
+    }
+}
+
 /// One packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Datagram {
@@ -120,12 +127,17 @@ impl LineSocket {
     }
 }
 
-/// Asks for the buffer: beyond the system's limit, if that is allowed, else up to it; and says what it became.
-fn set_buffer(socket: &Socket, address: SocketAddrV4, wanted: usize, notices: &mut Vec<String>) {
+/// Asks for the buffer: beyond the system's limit, if that is allowed, else up to it.
+fn ask_buffer(socket: &Socket, wanted: usize) {
     if setsockopt(socket, sockopt::RcvBufForce, &wanted).is_err() {
-        // What came of it is looked at below.
+        // Who asks looks at what came of it.
         let _ = socket.set_recv_buffer_size(wanted);
     }
+}
+
+/// Asks for the buffer, and says what it became.
+fn set_buffer(socket: &Socket, address: SocketAddrV4, wanted: usize, notices: &mut Vec<String>) {
+    ask_buffer(socket, wanted);
     // The kernel tells twice of what it was asked for: half is its own bookkeeping.
     let given = socket.recv_buffer_size().unwrap_or(0) / 2;
     if given < wanted {

@@ -44,6 +44,11 @@ pub trait RowSink {
     fn progress(&mut self, frames: u64) {
         let _ = frames;
     }
+
+    /// Every row of the frames up to this one was given.
+    fn given(&mut self, frame: u64) {
+        let _ = frame;
+    }
 }
 
 /// What is wanted of a session.
@@ -65,6 +70,8 @@ pub struct RowsWanted {
     pub has_ended: bool,
     /// Of a table, by its number: the first row that is given; those before are counted. A table that is not named: 1.
     pub first_rows: Vec<u64>,
+    /// Of a table, by its number: no batch ends before this row. A table that is not named: 0.
+    pub whole_rows: Vec<u64>,
 }
 
 impl RowsWanted {
@@ -79,6 +86,7 @@ impl RowsWanted {
             splits_days: false,
             has_ended: true,
             first_rows: Vec::new(),
+            whole_rows: Vec::new(),
         }
     }
 }
@@ -140,6 +148,8 @@ struct Out {
     sequence: u64,
     /// The first one that is given.
     first: u64,
+    /// The one before which no batch ends.
+    whole: u64,
     /// Rows given.
     rows: u64,
 }
@@ -160,8 +170,9 @@ impl Outs {
             .into_iter()
             .map(|table| {
                 let first = wanted.first_rows.get(table as usize).copied().unwrap_or(1);
+                let whole = wanted.whole_rows.get(table as usize).copied().unwrap_or(0);
                 let is_wanted = wanted.tables.contains(&table);
-                is_wanted.then(|| Out { batch: Batch::new(table), sequence: 0, first, rows: 0 })
+                is_wanted.then(|| Out { batch: Batch::new(table), sequence: 0, first, whole, rows: 0 })
             })
             .collect();
         let mut names = Names { instruments: vec![String::new()], strategies: vec![String::new()] };
@@ -208,7 +219,7 @@ impl Outs {
     fn give(&mut self, sink: &mut dyn RowSink, at_least: usize) -> Result<(), RowError> {
         for out in self.outs.iter_mut().flatten() {
             let rows = out.batch.rows();
-            if rows >= at_least {
+            if rows >= at_least && out.sequence >= out.whole {
                 out.rows += rows as u64;
                 sink.rows(&mut out.batch, &self.names).map_err(RowError::Sink)?;
                 out.batch.clear();
@@ -345,24 +356,24 @@ impl RowSource {
         // Latency has days of its own; what is left belongs to the last one of the journal.
         self.outs.give(sink, 1)?;
         sink.progress(self.totals.frames);
+        sink.given(self.totals.frames);
         self.totals.rows =
             self.outs.outs.iter().flatten().map(|out| (out.batch.table().name(), out.rows)).collect();
         Ok(self.totals)
     }
 
-    /// The next frame, into `frame`; false if there will be none. While there is none yet, what was made of those before is given at each interval.
+    /// The next frame, into `frame`; false if there will be none. What was made of those before is given at each interval, whether more come or not.
     #[inline]
     fn next(&mut self, frame: &mut Frame, sink: &mut dyn RowSink) -> Result<bool, RowError> {
         loop {
+            if self.input.is_due() {
+                self.outs.give(sink, 1)?;
+                sink.given(self.totals.frames);
+            }
             match self.input.next(frame)? {
                 Found::Frame => return Ok(true),
                 Found::End => return Ok(false),
-                Found::Wait { is_due } => {
-                    if is_due {
-                        self.outs.give(sink, 1)?;
-                    }
-                    sink.progress(self.totals.frames);
-                }
+                Found::Wait => sink.progress(self.totals.frames),
             }
         }
     }
@@ -599,3 +610,6 @@ fn audited(
     totals.unaudited += 1;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use crate::session::parts;
 use crate::session::registry::Registry;
 use anyhow::anyhow;
 use spinward_config::{FeedKind, Loaded, Overrides, Settings, VenueKind};
+use spinward_recorder::ClickHouse;
 use std::process::ExitCode;
 
 pub(crate) fn run(registry: &Registry, args: &RunArgs) -> Outcome {
@@ -26,6 +27,7 @@ pub(crate) fn run(registry: &Registry, args: &RunArgs) -> Outcome {
             idle: args.idle.clone(),
             duration: args.duration.clone(),
             seed: args.seed,
+            clickhouse: args.clickhouse.as_deref().map(ClickHouse::without_login),
             metrics: args.metrics.clone(),
             folder: args.sessions.clone(),
             name: args.name.clone(),
@@ -55,9 +57,11 @@ pub(crate) fn run(registry: &Registry, args: &RunArgs) -> Outcome {
         doctor::require_tuned(&settings, args.config.as_deref(), args.quiet)?;
     }
     let options = LiveOptions {
-        command_line: std::env::args().collect(),
+        // The manifest is for everybody.
+        command_line: std::env::args().map(|word| ClickHouse::without_login(&word)).collect(),
         resume: args.resume.clone().or_else(|| settings.session.resume.clone()),
         is_quiet: args.quiet,
+        clickhouse: args.clickhouse.clone(),
     };
     let mut summary = live::run(&settings, registry, &options)?;
     if let Some(embedded) = embedded {

@@ -5,6 +5,7 @@
 use super::family::{Kind, Metric, Out};
 use super::sources::Sources;
 use crate::cli::output::snake;
+use crate::session::keeper::KeeperCounters;
 use spinward_engine::risk::OrderState;
 use spinward_engine::strategy::Refused;
 use spinward_engine::words::{EventKind, FrameKind, RejectCode, ReportKind};
@@ -452,6 +453,83 @@ pub(super) const TABLE: &[Metric<Sources>] = &[
             }
         },
     ),
+    // -- compression and retention
+    counter(
+        "spinward_journal_compactions_total",
+        "Sealed segments by whether they could be compressed.",
+        |s, out| {
+            out(&[("outcome", "compressed")], s.keeper.compressed.value() as f64);
+            out(&[("outcome", "failed")], s.keeper.failed.value() as f64);
+        },
+    ),
+    counter(
+        "spinward_journal_compacted_bytes_total",
+        "Bytes of compressed segments, before and after.",
+        |s, out| {
+            for (when, counter) in ["before", "after"].iter().zip(&s.keeper.bytes) {
+                out(&[("when", when)], counter.value() as f64);
+            }
+        },
+    ),
+    gauge(
+        "spinward_retention_sessions",
+        "Sessions on disk at the last look, by what becomes of them.",
+        |s, out| {
+            for ((_, fate), gauge) in KeeperCounters::FATES.iter().zip(&s.keeper.sessions) {
+                out(&[("fate", fate)], gauge.value() as f64);
+            }
+        },
+    ),
+    gauge("spinward_retention_bytes", "Bytes of all sessions on disk at the last look.", |s, out| {
+        out(&[], s.keeper.bytes_kept.value() as f64);
+    }),
+    counter(
+        "spinward_retention_removed_bytes_total",
+        "Bytes of old sessions' streams that were removed.",
+        |s, out| {
+            out(&[], s.keeper.bytes_removed.value() as f64);
+        },
+    ),
+    // -- ClickHouse
+    counter("spinward_clickhouse_rows_total", "Rows that the server has acknowledged.", |s, out| {
+        if let Some(rows) = &s.clickhouse {
+            out(&[], rows.rows.value() as f64);
+        }
+    }),
+    counter("spinward_clickhouse_inserts_total", "Inserts, by what became of them.", |s, out| {
+        if let Some(rows) = &s.clickhouse {
+            out(&[("outcome", "acknowledged")], rows.inserts.value() as f64);
+            out(&[("outcome", "tried_again")], rows.retries.value() as f64);
+        }
+    }),
+    counter(
+        "spinward_clickhouse_troubles_total",
+        "Times that the rows had to wait: server away, refusal, another schema; `/health` has the last one's text.",
+        |s, out| {
+            if let Some(rows) = &s.clickhouse {
+                out(&[], rows.troubles.value() as f64);
+            }
+        },
+    ),
+    gauge("spinward_clickhouse_is_in_trouble", "1 while something keeps the rows waiting.", |s, out| {
+        if let Some(rows) = &s.clickhouse {
+            out(&[], f64::from(u8::from(rows.trouble().is_some())));
+        }
+    }),
+    gauge(
+        "spinward_clickhouse_lag_frames",
+        "Frames in the journal of which the server may not have every row.",
+        |s, out| {
+            if let Some(rows) = &s.clickhouse {
+                out(&[], rows.lag_frames() as f64);
+            }
+        },
+    ),
+    gauge("spinward_clickhouse_lag_seconds", "Age of the oldest of them, at most.", |s, out| {
+        if let Some(rows) = &s.clickhouse {
+            out(&[], rows.lag_seconds());
+        }
+    }),
     // -- latency
     gauge(
         "spinward_latency_seconds",

@@ -1,5 +1,6 @@
 //! What a session has come to: for people, and as JSON.
 
+use super::clickhouse::WriterEnd;
 use super::embedded::BothEnds;
 use crate::attribution::tail::{self, Outlier};
 use crate::cli::output::{self, Table, line};
@@ -139,6 +140,9 @@ pub(crate) struct Summary {
     /// Of a session on an exchange of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) exchange: Option<BothEnds>,
+    /// Of a session whose rows go to ClickHouse while it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) clickhouse: Option<WriterEnd>,
 }
 
 impl Summary {
@@ -187,6 +191,7 @@ impl Summary {
             digests: digest_rows(digests),
             problems,
             exchange: None,
+            clickhouse: None,
         }
     }
 
@@ -198,6 +203,25 @@ impl Summary {
     pub(crate) fn print_json(&self) -> Result<(), serde_json::Error> {
         line(serde_json::to_string_pretty(self)?);
         Ok(())
+    }
+
+    fn print_clickhouse(&self, end: &WriterEnd) {
+        let rows = output::count(end.rows);
+        let what = match (end.is_whole, end.is_verified) {
+            (true, true) => "all of the session, every row and column compared".to_owned(),
+            (true, false) => "all of the session, not compared".to_owned(),
+            (false, _) => {
+                format!("up to frame {} of {}", output::count(end.frame), output::count(self.frames))
+            }
+        };
+        line(format!("rows      {rows} on {}: {what}", end.server));
+        if let Some(trouble) = &end.trouble {
+            line(format!("          {trouble}"));
+        }
+        let next = if end.is_whole { "verify" } else { "load" };
+        if !end.is_verified {
+            line(format!("          go on with  spinward clickhouse {next} {}", self.session));
+        }
     }
 
     pub(crate) fn print(&self) {
@@ -316,6 +340,9 @@ impl Summary {
             line(format!("PROBLEM   {problem}"));
         }
         line("");
+        if let Some(rows) = &self.clickhouse {
+            self.print_clickhouse(rows);
+        }
         line(format!("check it  spinward replay {}", self.session));
     }
 }

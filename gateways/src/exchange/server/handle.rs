@@ -5,6 +5,7 @@ use super::control::ControlError;
 use super::run::Runner;
 use super::stamps::WireSample;
 use super::state::{ExchangeCounts, ExchangeState};
+use crate::ouch50::ClOrdId;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
@@ -17,6 +18,7 @@ pub(super) enum Request {
     State(Sender<ExchangeState>),
     Counts(Sender<ExchangeCounts>),
     Samples(Sender<Vec<WireSample>>),
+    SamplesOf(Vec<(ClOrdId, u64)>, Sender<Vec<WireSample>>),
     Control(String, Sender<Result<String, ControlError>>),
     End,
     Abort,
@@ -115,6 +117,15 @@ impl RunningExchange {
     /// [`ControlError::Stopped`].
     pub fn wire_samples(&self) -> Result<Vec<WireSample>, ControlError> {
         self.wait(Request::Samples)
+    }
+
+    /// The samples of orders whose names are no tags: each with the number of the message of market data that caused it. Arrivals of orders without a tag are
+    /// forgotten then.
+    ///
+    /// # Errors
+    /// [`ControlError::Stopped`].
+    pub fn wire_samples_of(&self, causes: Vec<(ClOrdId, u64)>) -> Result<Vec<WireSample>, ControlError> {
+        self.wait(|answer| Request::SamplesOf(causes, answer))
     }
 
     /// Carries out a line of the control language (see [`super::control`]) and gives the answer.

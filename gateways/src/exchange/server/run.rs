@@ -186,6 +186,9 @@ impl Runner {
                 Ok(Request::Samples(answer)) => {
                     let _ = answer.send(self.stamps.take());
                 }
+                Ok(Request::SamplesOf(causes, answer)) => {
+                    let _ = answer.send(self.stamps.take_of(&causes, self.core.history()));
+                }
                 Ok(Request::Control(line, answer)) => {
                     let _ = answer.send(self.control(now, &line));
                 }
