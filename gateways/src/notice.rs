@@ -168,7 +168,7 @@ impl<D: Located> NoticeDecoder<D> {
             ..Event::new(EventKind::Status, instrument)
         };
         let source = self.source;
-        let known = instruments.iter().filter(|instrument| instrument.source == source);
+        let known = || instruments.iter().filter(|instrument| instrument.source == source);
         match Notice::parse(bytes) {
             Some(Notice::Lost { first, next }) => {
                 self.concerned.fill(false);
@@ -181,7 +181,7 @@ impl<D: Located> NoticeDecoder<D> {
                 self.is_snapshot = true;
                 // Also those that the snapshot will be the first to tell of: a book that is half told is none.
                 out.push(status(InstrumentId::ALL, MarketStatus::Quarantined));
-                for instrument in known {
+                for instrument in known() {
                     let clear = Event::new(EventKind::BookClear, instrument.id);
                     out.push(Event { flags: Event::END_OF_GROUP, ..clear });
                 }
@@ -191,7 +191,7 @@ impl<D: Located> NoticeDecoder<D> {
                 self.concerned.fill(false);
                 // First those that nobody has heard of yet, then each that has a state of its own since the snapshot's beginning.
                 out.push(status(InstrumentId::ALL, MarketStatus::Resynced));
-                for instrument in known {
+                for instrument in known() {
                     out.push(status(instrument.id, MarketStatus::Resynced));
                 }
             }
@@ -209,7 +209,7 @@ impl<D: Located> NoticeDecoder<D> {
                 let is_concerned =
                     |index: usize| self.concerned.get(index).is_none_or(|concerned| *concerned);
                 for (wanted, told) in [(true, MarketStatus::Quarantined), (false, MarketStatus::Resynced)] {
-                    for instrument in instruments.iter().filter(|instrument| instrument.source == source) {
+                    for instrument in known() {
                         if is_concerned(instrument.id.index()) == wanted {
                             out.push(status(instrument.id, told));
                         }

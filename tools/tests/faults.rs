@@ -1,7 +1,6 @@
 //! Sessions over sockets while something is broken on purpose: every fault of the exchange, a kill of the engine, a symbol in quarantine, a second engine. In the
 //! end books, orders, positions and money are the same at both ends.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
-#![expect(clippy::print_stdout, reason = "the table of what was survived")]
 #![expect(dead_code, reason = "the support of all tests of the program; these use a part of it")]
 
 mod support;

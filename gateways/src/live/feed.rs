@@ -158,6 +158,8 @@ pub struct MoldFeed {
     snapshot_looked_at: Nanos,
     /// Messages before this are in the snapshot.
     from: u64,
+    /// Messages before this have been taken from the stream or were in a snapshot.
+    told: u64,
     /// For what the snapshot's server sends.
     buffer: Box<[u8]>,
     notice: [u8; NOTICE_BYTES],
@@ -200,6 +202,7 @@ impl MoldFeed {
             resync: Resync::new(),
             snapshot_looked_at: Nanos::ZERO,
             from: 0,
+            told: 0,
             buffer: vec![0; PACKET_BYTES_MAX].into_boxed_slice(),
             notice: [0; NOTICE_BYTES],
             snapshot_time: Nanos::ZERO,
@@ -295,6 +298,7 @@ impl MoldFeed {
             self.from = next;
             self.resync.end();
             self.note_snapshot(time);
+            self.note_told(next);
             self.telling = Telling::Begin { next };
             self.notice = Notice::SnapshotBegin.encode();
         }
@@ -329,8 +333,17 @@ impl MoldFeed {
                 }
             }
             self.queue.pop();
+            self.note_told(entry.sequence + 1);
         }
         false
+    }
+
+    /// Messages before `next` have been taken.
+    fn note_told(&mut self, next: u64) {
+        self.told = self.told.max(next);
+        if self.resync.lost().is_none() {
+            self.counters.position.set(self.told as i64);
+        }
     }
 
     /// Goes on with a snapshot for some symbols while the others go on; begins to tell it when it is whole.
@@ -398,6 +411,7 @@ impl MoldFeed {
             None => {
                 snapshots.done();
                 self.resync.end_at(next);
+                self.note_told(next);
                 self.telling = Telling::Stream;
             }
         }
@@ -416,10 +430,10 @@ impl MoldFeed {
         self.telling = Telling::Part { next, symbol: Some(locate), part };
     }
 
-    /// What was lost: everything waits until it is known whom it concerns.
-    fn begin_resync(&mut self, lost: Option<Notice>) {
+    /// If messages are lost, everything waits until it is known whom they concern.
+    fn begin_resync(&mut self, notice: Notice) {
         let Some(snapshots) = &mut self.snapshots else { return };
-        if let Some(Notice::Lost { first, next }) = lost {
+        if let Notice::Lost { first, next } = notice {
             let (first, next) = self.resync.begin(first, next);
             snapshots.ask_about(now(), first, next);
             self.telling = Telling::Waiting { least: next };
@@ -483,10 +497,14 @@ impl MarketFeed for MoldFeed {
             Telling::Stream => {
                 let time = self.queue.front().map_or(self.last_time, |entry| entry.time);
                 self.last_time = self.last_time.max(time);
-                let loss = self.queue.front().filter(|entry| entry.is_loss);
-                let loss = loss.and_then(|entry| Notice::parse(self.queue.bytes(entry)));
+                let Some(entry) = self.queue.front().copied() else { return };
+                let bytes = self.queue.bytes(&entry);
+                let notice = Notice::is_one(bytes).then(|| Notice::parse(bytes)).flatten();
                 self.queue.pop();
-                self.begin_resync(loss);
+                match notice {
+                    Some(notice) => self.begin_resync(notice),
+                    None => self.note_told(entry.sequence + 1),
+                }
             }
             Telling::Begin { next } => self.telling = Telling::Snapshot { next },
             Telling::Snapshot { .. } => {
@@ -508,6 +526,7 @@ impl MarketFeed for MoldFeed {
                 if let Some(snapshots) = self.snapshots.as_mut().filter(|_| is_of_nobody) {
                     snapshots.give_up(now());
                     self.resync.end();
+                    self.note_told(0);
                 }
             }
             Telling::Part { next, symbol, part } => match (part, symbol) {

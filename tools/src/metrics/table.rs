@@ -311,6 +311,13 @@ pub(super) const TABLE: &[Metric<Sources>] = &[
         },
     ),
     gauge(
+        "spinward_feed_position",
+        "Number of the message of a numbered feed that is told next; it stands still while a loss is mended.",
+        |s, out| {
+            out(&[], s.stream.position.value() as f64);
+        },
+    ),
+    gauge(
         "spinward_gateway_state",
         "Order gateway: session 0 down, 1 catching up, 2 ready, 3 stopping, 4 over; breaker 0 closed, 1 open, 2 half-open.",
         |s, out| {

@@ -240,7 +240,8 @@ pub(crate) fn settle(floor: &Floor, session: &mut Session) -> (ExchangeState, Sc
         quiet = if now == before { quiet + 1 } else { 0 };
         before = now;
         let is_up = scrape.value("spinward_gateway_state{part=\"session\"}") == 2.0;
-        quiet >= 4 && is_up && state.account("trader").unwrap().orders.is_empty()
+        let has_all = scrape.value("spinward_feed_position") == state.next_sequence as f64;
+        quiet >= 4 && has_all && is_up && state.account("trader").unwrap().orders.is_empty()
     })
 }
 

@@ -38,7 +38,8 @@ fn two_engines_trade_on_one_exchange_and_each_agrees_with_it() {
     let deadline = Instant::now() + PATIENCE * 2;
     let executions = |user: &str| floor.exchange.ask().unwrap().account(user).unwrap().holdings.executions;
     while ["trader", "second"].into_iter().any(|user| executions(user) < 20) {
-        (first.check(), second.check());
+        first.check();
+        second.check();
         assert!(
             Instant::now() < deadline,
             "{} and {} executions",
