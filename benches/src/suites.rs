@@ -2,6 +2,8 @@
 
 mod book;
 mod codecs;
+#[cfg(feature = "other-logs")]
+mod controls;
 mod durability;
 mod exchange;
 mod feed;

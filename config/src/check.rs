@@ -5,6 +5,7 @@ mod market;
 mod receive;
 mod venue;
 mod exchange;
+mod outputs;
 
 use crate::problem::Problem;
 use crate::settings::Settings;
@@ -46,6 +47,7 @@ impl Settings {
         checker.book();
         checker.risk();
         checker.journal();
+        checker.clickhouse();
         checker.latency();
         checker.calendars();
         checker.instruments();
@@ -64,6 +66,7 @@ impl Settings {
         checker.host(host);
         checker.receive_host(host);
         checker.files();
+        checker.sockets();
         problems.extend(checker.problems);
         problems.sort();
         problems.dedup();

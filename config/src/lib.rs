@@ -23,12 +23,12 @@ pub use instrument::{FEED_SOURCE, FeeSettings, InstrumentSettings, LimitSettings
 pub use overrides::Overrides;
 pub use problem::{ConfigError, Place, Problem};
 pub use settings::{
-    AccountSettings, Address, ArrivalKind, BinanceSettings, BookSettings, CoreSettings, Endpoint,
-    ExchangeSettings, FaultSettings, FeedKind, FeedSettings, Interface, JournalSettings, LatencySettings,
-    LimitKind, ListingSettings, MetricsSettings, OperatorSettings, Pace, PaperSettings, PipelineSettings,
-    PortAddress, Preset, ReceiveBy, ReceiveSettings, RiskSettings, SessionSettings, Settings,
-    SimulationSettings, SocketPath, StallStage, SyntheticSettings, TopologySettings, VenueKind,
-    VenueSettings, known_keys,
+    AccountSettings, Address, ArrivalKind, BinanceSettings, BookSettings, ClickHouseSettings, Compaction,
+    CoreSettings, Endpoint, ExchangeSettings, FaultSettings, FeedKind, FeedSettings, Interface,
+    JournalSettings, LatencySettings, LimitKind, ListingSettings, MetricsSettings, OperatorSettings, Pace,
+    PaperSettings, PipelineSettings, PortAddress, Preset, ReceiveBy, ReceiveSettings, RiskSettings,
+    ServerUrl, SessionSettings, Settings, SimulationSettings, SocketPath, StallStage, SyntheticSettings,
+    TopologySettings, VenueKind, VenueSettings, known_keys,
 };
 pub use strategy::{IMBALANCE_TAKER, MARKET_MAKER, Parameters, StrategySpec, parameters};
 

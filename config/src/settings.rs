@@ -4,10 +4,12 @@ mod engine;
 mod market;
 mod receive;
 mod outputs;
+mod clickhouse;
 mod latency;
 mod venue;
 mod exchange;
 
+pub use clickhouse::{ClickHouseSettings, ServerUrl};
 pub use engine::{BookSettings, CoreSettings, PipelineSettings, Preset, RiskSettings, TopologySettings};
 pub use exchange::{AccountSettings, ExchangeSettings, Interface, ListingSettings, PortAddress};
 pub use latency::{FaultSettings, LatencySettings, StallStage};
@@ -15,7 +17,7 @@ pub use market::{
     ArrivalKind, BinanceSettings, Endpoint, FeedKind, FeedSettings, Pace, PaperSettings, SessionSettings,
     SimulationSettings, SyntheticSettings,
 };
-pub use outputs::{Address, JournalSettings, MetricsSettings, OperatorSettings, SocketPath};
+pub use outputs::{Address, Compaction, JournalSettings, MetricsSettings, OperatorSettings, SocketPath};
 pub use receive::{ReceiveBy, ReceiveSettings};
 pub use venue::{LimitKind, VenueKind, VenueSettings};
 
@@ -53,6 +55,8 @@ pub struct Settings {
     pub risk: RiskSettings,
     /// `[journal]`
     pub journal: JournalSettings,
+    /// `[clickhouse]`
+    pub clickhouse: ClickHouseSettings,
     /// `[latency]`
     pub latency: LatencySettings,
     /// `[faults]`
@@ -85,6 +89,7 @@ impl Section for Settings {
         visitor.section("book", &mut self.book);
         visitor.section("risk", &mut self.risk);
         visitor.section("journal", &mut self.journal);
+        visitor.section("clickhouse", &mut self.clickhouse);
         visitor.section("latency", &mut self.latency);
         visitor.section("faults", &mut self.faults);
         visitor.section("metrics", &mut self.metrics);

@@ -83,6 +83,8 @@ pub struct StreamCounters {
     pub requests: Gauge,
     /// Messages that never came.
     pub lost: Gauge,
+    /// The message that is told next; it stands still while a loss is mended.
+    pub position: Gauge,
     /// Snapshots that were fetched whole.
     pub snapshots: Gauge,
     /// Times that the receiver's thread had no room to hand messages over, and stopped reading until it had.

@@ -16,6 +16,7 @@ mod handover;
 mod intake;
 mod line;
 mod queue;
+mod resync;
 mod snapshot;
 mod stream;
 

@@ -12,6 +12,6 @@ mod verify;
 
 pub use client::{ClickHouse, ClickHouseError};
 pub use columns::{LOADED_TABLES, server_table};
-pub use load::{LOAD_BLOCK_ROWS, LoadSummary, Loader, load_wanted, session_key};
+pub use load::{LOAD_BLOCK_ROWS, LoadSummary, LoadWatch, Loader, load_wanted, session_key};
 pub use migrations::{Applied, Migration, MigrationPlan, migrate, migrations, mismatch};
 pub use verify::{Difference, Sums, server_sums};

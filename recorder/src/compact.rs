@@ -42,19 +42,14 @@ pub fn compact(
     level: i32,
     mut progress: impl FnMut(&Path),
 ) -> Result<Compacted, JournalError> {
-    let lock = folder.join(COMPACT_LOCK);
-    let _lock = claim_file(&lock).map_err(|error| match error {
-        ClaimError::Held(holder) => JournalError::InUse { folder: folder.to_owned(), holder },
-        ClaimError::Io(error) => JournalError::io("write", &lock, error),
-    })?;
+    let _lock = claim(folder)?;
     let mut done = Compacted::default();
     for (number, path) in segments_of(folder)? {
         if is_compressed(&path) {
             done.compressed_before += 1;
             continue;
         }
-        let mut bytes = Vec::new();
-        stored::read(&mut path.clone(), &mut bytes, 0)?;
+        let bytes = written(&path)?;
         if !is_sealed_and_whole(&path, &bytes, kind)? {
             done.unsealed += 1;
             continue;
@@ -66,6 +61,63 @@ pub fn compact(
         done.segments += 1;
     }
     Ok(done)
+}
+
+/// Compresses one segment as [`compact`] does it: the first that is sealed and that `wants` says yes to. `None` if there is none. Of segments that are not
+/// sealed only the header pages are read, and only if they are wanted.
+///
+/// # Errors
+/// As [`compact`].
+pub fn compact_one(
+    folder: &Path,
+    kind: StreamKind,
+    level: i32,
+    mut wants: impl FnMut(&Path) -> bool,
+) -> Result<Option<Compacted>, JournalError> {
+    for (number, path) in segments_of(folder)? {
+        if is_compressed(&path) || !wants(&path) || !is_sealed(&path, kind)? {
+            continue;
+        }
+        let _lock = claim(folder)?;
+        let bytes = written(&path)?;
+        if !is_sealed_and_whole(&path, &bytes, kind)? {
+            continue;
+        }
+        let to = folder.join(compressed_name(number));
+        let bytes_after = replace(&path, &to, &bytes, level)?;
+        let bytes_before = bytes.len() as u64;
+        return Ok(Some(Compacted { segments: 1, bytes_before, bytes_after, ..Compacted::default() }));
+    }
+    Ok(None)
+}
+
+fn claim(folder: &Path) -> Result<File, JournalError> {
+    let lock = folder.join(COMPACT_LOCK);
+    claim_file(&lock).map_err(|error| match error {
+        ClaimError::Held(holder) => JournalError::InUse { folder: folder.to_owned(), holder },
+        ClaimError::Io(error) => JournalError::io("write", &lock, error),
+    })
+}
+
+fn written(path: &Path) -> Result<Vec<u8>, JournalError> {
+    let mut bytes = Vec::new();
+    stored::read(&mut path.to_owned(), &mut bytes, 0)?;
+    Ok(bytes)
+}
+
+/// Whether its header page has a seal.
+fn is_sealed(path: &Path, kind: StreamKind) -> Result<bool, JournalError> {
+    let (page, _) = stored::read_page(&mut path.to_owned())?;
+    if page.len() < SEGMENT_HEADER_BYTES {
+        return Ok(false);
+    }
+    Ok(match SegmentHeader::check(&page, kind) {
+        // A damaged seal is told when all of it is read.
+        HeaderCheck::Published(header, crc) => !matches!(Seal::check(&page, crc, header.version), Ok(None)),
+        HeaderCheck::Unused | HeaderCheck::Newer(_) | HeaderCheck::Foreign(_) | HeaderCheck::Corrupt(..) => {
+            false
+        }
+    })
 }
 
 /// Whether there is a seal, behind which everything is what it says.

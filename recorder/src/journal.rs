@@ -236,6 +236,15 @@ impl JournalReader {
         Ok(Self { records: RecordReader::open_from(folder, StreamKind::Journal, Seek::Time(time.get()))? })
     }
 
+    /// Number of the last frame that may have a receive time before this, by the segments' header pages: behind it nothing is wanted. `None` if the end of the
+    /// journal may have one, too.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`].
+    pub fn last_frame_before(folder: &Path, time: Nanos) -> Result<Option<u64>, JournalError> {
+        RecordReader::last_wanted(folder, StreamKind::Journal, time.get())
+    }
+
     /// The next frame; `None` at the end: then [`JournalReader::cut`] tells whether a torn tail was cut off.
     ///
     /// # Errors

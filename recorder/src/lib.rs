@@ -38,6 +38,7 @@ mod replay;
 mod manifest;
 mod fingerprint;
 mod session;
+mod retention;
 mod rows;
 mod export;
 mod clickhouse;
@@ -46,11 +47,11 @@ pub use appender::{AppendCounters, Finished, Identity};
 pub use audit::{AuditReader, AuditRecord, AuditWriter, StateChange};
 pub use chain::{ChainDigest, chain_text};
 pub use clickhouse::{
-    Applied, ClickHouse, ClickHouseError, Difference, LOAD_BLOCK_ROWS, LOADED_TABLES, LoadSummary, Loader,
-    Migration, MigrationPlan, Sums, load_wanted, migrate, migrations, mismatch, server_sums, server_table,
-    session_key,
+    Applied, ClickHouse, ClickHouseError, Difference, LOAD_BLOCK_ROWS, LOADED_TABLES, LoadSummary, LoadWatch,
+    Loader, Migration, MigrationPlan, Sums, load_wanted, migrate, migrations, mismatch, server_sums,
+    server_table, session_key,
 };
-pub use compact::{COMPACT_LEVEL, Compacted, compact};
+pub use compact::{COMPACT_LEVEL, Compacted, compact, compact_one};
 pub use cut::{Cut, CutCause};
 pub use digests::{
     Checkpoint, Comparison, DigestSnapshot, DigestValue, Divergence, Stage, StageDigests, compare,
@@ -85,6 +86,7 @@ pub use orders::{
 pub use preparer::{JournalConfig, Preparer};
 pub use repair::{Repaired, repair};
 pub use replay::{JournalDriver, ReplayEnd};
+pub use retention::{Fate, Judged, Retention, mark_exported, remove_streams};
 pub use rows::{
     Batch, Cells, Column, Kind, LEVELS, NameSet, Names, RowError, RowSink, RowSource, RowTotals, RowsWanted,
     Table,

@@ -1,6 +1,7 @@
 //! [`SessionFolder`]: `sessions/<UTC start>-<name>/`, where everything of a session lies.
 
 use crate::error::JournalError;
+use crate::format::StreamKind;
 use jiff::Timestamp;
 use spinward_engine::words::Nanos;
 use std::io;
@@ -197,6 +198,17 @@ impl SessionFolder {
     /// Folder of the ways out. Not every session has one.
     pub fn exits(&self) -> PathBuf {
         self.latency().join("exits")
+    }
+
+    /// The streams that it has, with their folders.
+    pub fn streams(&self) -> Vec<(StreamKind, PathBuf)> {
+        let every = [
+            (StreamKind::Journal, self.journal()),
+            (StreamKind::Audit, self.audit()),
+            (StreamKind::Orders, self.orders()),
+            (StreamKind::Exits, self.exits()),
+        ];
+        every.into_iter().filter(|(_, folder)| folder.is_dir()).collect()
     }
 
     /// What disturbed the pipeline's threads. Not every session has one.

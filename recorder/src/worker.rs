@@ -321,8 +321,11 @@ impl Worker {
         let counters = &self.stream.counters;
         if end != 0 {
             counters.flushed_sequence.set(sequence as i64);
-            // SYNC POINT: durable.
-            self.stream.durable.0.store(sequence, Ordering::Release);
+            // Written only if it is news: the taps read this line at every turn.
+            if self.stream.durable() != sequence {
+                // SYNC POINT: durable.
+                self.stream.durable.0.store(sequence, Ordering::Release);
+            }
         }
         raise(&counters.unflushed_ns_max, self.flushed_at.elapsed());
         self.flushed_at = Instant::now();

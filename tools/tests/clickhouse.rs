@@ -18,5 +18,7 @@ mod captures;
 mod queries;
 #[path = "clickhouse/following.rs"]
 mod following;
+#[path = "clickhouse/live.rs"]
+mod live;
 #[path = "clickhouse/parquet.rs"]
 mod parquet;

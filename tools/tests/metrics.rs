@@ -1,14 +1,23 @@
 //! `/metrics` and `/health` of running sessions, over plain TCP: every family of the table moves.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
+#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+#![expect(dead_code, reason = "the support of all tests that look at metrics; these use a part of it")]
 
 mod metrics {
     pub(crate) mod exposition;
     pub(crate) mod session;
 }
 
+mod support;
+#[path = "sessions/setup.rs"]
+mod setup;
+#[path = "clickhouse/server.rs"]
+mod server;
+
 use metrics::exposition::{Scrape, Seen};
 use metrics::session::{PATIENCE, Session};
+use server::Server;
 use spinward_gateways::exchange::server::{ExchangeConfig, ExchangeServer, RunningExchange};
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -16,6 +25,7 @@ use std::net::UdpSocket;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+use support::Program;
 
 /// A session in which things go wrong: one order at a time for two quotes on three books, a venue that rejects, rings as small as can be.
 fn busy(folder: &Path) {
@@ -32,6 +42,8 @@ fn busy(folder: &Path) {
         ("segment_bytes = \"64MiB\"", "segment_bytes = \"16KiB\""),
         ("segments_ahead = 2", "segments_ahead = 1"),
         ("flush_interval = \"1s\"", "flush_interval = \"50ms\""),
+        ("compact_after = \"10min\"", "compact_after = \"0ns\""),
+        ("#keep_bytes = \"500GiB\"", "keep_bytes = \"8KiB\""),
         ("stall_stage = \"off\"", "stall_stage = \"book\""),
     ] {
         assert!(text.contains(from), "{from}");
@@ -129,6 +141,14 @@ fn every_family_of_the_table_moves_over_a_trading_day_with_its_mishaps() {
     let folder = tempfile::tempdir().unwrap();
     let mut seen = Seen::default();
     busy(folder.path());
+    // An earlier session of that name, exported: it goes.
+    for words in [
+        ["run", "--duration=100ms", "--pace=max", "--metrics=off", "--quiet", "--sessions=."],
+        ["journal", "mark", "latest", "--sessions=.", "--exported-to=the archive", "--json"],
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_spinward")).args(words).current_dir(&folder).output();
+        assert!(output.unwrap().status.success());
+    }
 
     // A desk that kills and resumes, a stranger who may not, orders that are refused by SDK, risk and venue.
     let session = Session::start(folder.path(), &["--config", "busy.toml"]);
@@ -166,8 +186,9 @@ fn every_family_of_the_table_moves_over_a_trading_day_with_its_mishaps() {
     scrape_until(&session, &mut seen, |scrape| scrape.sum("spinward_ring_full_total", "") > 0.0);
     // Gauges that are back at zero most of the time are looked at until they were not; the books' anomalies are left to the second session.
     let deadline = Instant::now() + PATIENCE;
-    let on_paper =
-        |name: &&&String| !name.starts_with("spinward_gateway_") && !name.starts_with("spinward_feed_");
+    let on_paper = |name: &&&String| {
+        ["gateway", "feed", "clickhouse"].iter().all(|part| !name.starts_with(&format!("spinward_{part}_")))
+    };
     while seen.unmoved().iter().filter(on_paper).count() > BREACHES.len() + 1 && Instant::now() < deadline {
         scrape_until(&session, &mut seen, |_| true);
     }
@@ -200,8 +221,38 @@ fn every_family_of_the_table_moves_over_a_trading_day_with_its_mishaps() {
     });
     drop(session);
 
+    // A server for its rows that goes away and comes back; if there is none to be had, one that never comes.
+    seen.next_session();
+    let program = Program::new();
+    let mut unmoved: BTreeSet<&str> = BREACHES.into();
+    let words = ["--duration", "1h", "--clickhouse"];
+    if let Some(mut server) = Server::own("hft") {
+        server.run(&program);
+        program.run(&server.words("migrate", None)).with_code(0);
+        let url = server.url.clone();
+        let session = Session::start(&program.path(""), &[&words[..], &[&url]].concat());
+        scrape_until(&session, &mut seen, |scrape| scrape.value("spinward_clickhouse_rows_total") > 0.0);
+        server.kill();
+        scrape_until(&session, &mut seen, |scrape| scrape.value("spinward_clickhouse_is_in_trouble") == 1.0);
+        let (status, body) = session.request("GET", "/health");
+        assert!(
+            status == "HTTP/1.1 200 OK" && body.contains("(cannot reach ClickHouse at"),
+            "{status} {body}"
+        );
+        server.run(&program);
+        scrape_until(&session, &mut seen, |scrape| scrape.value("spinward_clickhouse_is_in_trouble") == 0.0);
+    } else {
+        unmoved.extend(["spinward_clickhouse_rows_total", "spinward_clickhouse_inserts_total"]);
+        let session = Session::start(&program.path(""), &[&words[..], &["http://127.0.0.1:1"]].concat());
+        scrape_until(&session, &mut seen, |scrape| scrape.value("spinward_clickhouse_lag_seconds") > 0.0);
+    }
+
     assert_eq!(*seen.families(), table());
-    assert_eq!(seen.unmoved(), BREACHES, "families that never moved");
+    assert_eq!(
+        seen.unmoved().into_iter().collect::<Vec<_>>(),
+        unmoved.iter().collect::<Vec<_>>(),
+        "families that never moved"
+    );
 }
 
 #[test]

@@ -13,6 +13,8 @@ mod determinism;
 mod capture;
 #[path = "sessions/pcap.rs"]
 mod pcap;
+#[path = "sessions/floor.rs"]
+mod floor;
 #[path = "sessions/live.rs"]
 mod live;
 #[path = "sessions/kill.rs"]
@@ -25,3 +27,5 @@ mod latch;
 mod journal;
 #[path = "sessions/faults.rs"]
 mod faults;
+#[path = "sessions/keeping.rs"]
+mod keeping;

@@ -1,5 +1,5 @@
 //! One frame into the journal: a 128-byte record with its CRC-32C into the mapped segment. Control: the same bytes copied into plain memory. Then what
-//! each level of durability costs ([`durability`](super::durability)).
+//! each level of durability costs ([`durability`](super::durability)), and with the feature `other-logs` what other logs cost on the same disk.
 
 use crate::bench::{Bench, on_core};
 use crate::error::LabError;
@@ -32,6 +32,8 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<(), LabError> {
         bench.sheet.latency(ONE, Role::Subject, Some(STAMP), &found.each)?;
         bench.sheet.latency(STAMP, Role::Control, None, &found.stamps)?;
         super::durability::round(bench, index, &frame())?;
+        #[cfg(feature = "other-logs")]
+        super::controls::round(bench, index)?;
         bench.end_round();
     }
     Ok(())

@@ -9,7 +9,6 @@ use spinward_engine::book::{
 use spinward_engine::pipeline::{BATCH_MAX, HostCores, Role, Topology, TopologyError};
 use spinward_engine::risk::{FILL_MEMORY_MAX, MESSAGE_RATE_MAX, OPEN_ORDERS_MAX, STRATEGY_CORES_MAX};
 use spinward_engine::words::VIEW_LEVELS_MAX;
-use spinward_recorder::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
 use std::time::Duration;
 
 const RING_LEAST: usize = 64;
@@ -246,20 +245,6 @@ impl Checker<'_> {
                 "lower the reserves, or raise pipeline.egress_slots",
             );
         }
-    }
-
-    pub(super) fn journal(&mut self) {
-        let journal = &self.settings.journal;
-        let bytes = journal.segment_bytes.0;
-        if !bytes.is_power_of_two() || !(SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(&bytes) {
-            self.refuse(
-                "journal.segment_bytes",
-                format!("{bytes} bytes are not a power of two from 8 KiB to 64 GiB"),
-                "use a power of two, like \"64MiB\"",
-            );
-        }
-        self.in_range("journal.segments_ahead", journal.segments_ahead as u64, 1..=64);
-        self.positive("journal.flush_interval", journal.flush_interval);
     }
 
     pub(super) fn latency(&mut self) {

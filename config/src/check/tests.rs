@@ -682,3 +682,44 @@ fn a_configuration_without_strategies_is_allowed_with_a_warning() {
     assert!(loaded.warnings[0].what.contains("no order will be sent"));
     assert_eq!(loaded.settings.strategy_cores(), 1);
 }
+
+#[test]
+fn what_is_kept_and_what_goes_to_clickhouse_is_checked() {
+    let compact = "compact = \"background\"";
+    refused(compact, "compact = \"later\"", "journal.compact", "\"later\"", "background");
+    refused(
+        "segment_bytes = \"64MiB\"",
+        "segment_bytes = \"2GiB\"",
+        "journal.compact",
+        "compressed in memory",
+        "at most \"1GiB\"",
+    );
+    refused("#keep_days = 30", "keep_days = 0", "journal.keep_days", "0 is out of range", "1 to 36500");
+    refused(
+        "#keep_bytes = \"500GiB\"",
+        "keep_bytes = \"0B\"",
+        "journal.keep_bytes",
+        "nothing would be kept",
+        "give a size",
+    );
+    for (url, what, mend) in [
+        ("https://db", "it must begin with http://", "http://HOST:8123"),
+        ("http://desk:secret@db", "the manifest of each session would show it", "password_file"),
+    ] {
+        let changed = format!("url = \"{url}\"");
+        refused("url = \"off\"", &changed, "clickhouse.url", what, mend);
+    }
+    refused("\"hft\"", "\"hft; DROP\"", "clickhouse.database", "not the name of a database", "letters");
+    refused(
+        "batch_rows = 131072",
+        "batch_rows = 999",
+        "clickhouse.batch_rows",
+        "999 is out of range",
+        "1000 to 1048576",
+    );
+    refused("batch_time = \"1s\"", "batch_time = \"1ms\"", "clickhouse.batch_time", "1ms", "10ms to 1h");
+    refused("catch_up = \"30s\"", "catch_up = \"2h\"", "clickhouse.catch_up", "2h", "at most 1h");
+    let passwords = "#password_file = \"clickhouse.password\" # its password: the first line of a file\n#password_env = \"CLICKHOUSE_PASSWORD\"";
+    let both = "password_file = \"a\"\npassword_env = \"B\"";
+    refused(passwords, both, "clickhouse.password_env", "two places", "keep");
+}

@@ -1,6 +1,6 @@
 //! Sections of what leaves the session beside orders: journal, metrics, the operator's socket.
 
-use crate::field::{Bytes, Field};
+use crate::field::{Bytes, Field, choices};
 use crate::problem::Wrong;
 use crate::visit::{Section, Visitor};
 use spinward_recorder::{Durability, JournalConfig};
@@ -25,6 +25,33 @@ pub struct JournalSettings {
     pub flush_interval: Duration,
     /// Bytes ahead of the writer that are made writable again after each flush.
     pub prefault_bytes: Bytes,
+    /// Whether sealed segments are compressed beside the session.
+    pub compact: Compaction,
+    /// How long a segment must have been sealed for that.
+    pub compact_after: Duration,
+    /// Streams of exported sessions are removed so many days after their end; absent: never.
+    pub keep_days: Option<u32>,
+    /// … and the oldest of them until all sessions together have at most so many bytes; absent: any number.
+    pub keep_bytes: Option<Bytes>,
+}
+
+/// Whether sealed segments are compressed while sessions run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Compaction {
+    /// By a thread of low priority.
+    #[default]
+    Background,
+    /// `spinward journal compact` does it.
+    Off,
+}
+
+choices!(Compaction: "background" => Compaction::Background, "off" => Compaction::Off);
+
+impl Compaction {
+    /// Whether they are.
+    pub fn is_on(self) -> bool {
+        self == Self::Background
+    }
 }
 
 impl Default for JournalSettings {
@@ -38,6 +65,10 @@ impl Default for JournalSettings {
             audit_durability: durability,
             flush_interval,
             prefault_bytes: Bytes(prefault_bytes),
+            compact: Compaction::default(),
+            compact_after: Duration::from_secs(600),
+            keep_days: None,
+            keep_bytes: None,
         }
     }
 }
@@ -50,6 +81,10 @@ impl Section for JournalSettings {
         visitor.key("audit_durability", &mut self.audit_durability);
         visitor.key("flush_interval", &mut self.flush_interval);
         visitor.key("prefault_bytes", &mut self.prefault_bytes);
+        visitor.key("compact", &mut self.compact);
+        visitor.key("compact_after", &mut self.compact_after);
+        visitor.optional("keep_days", &mut self.keep_days);
+        visitor.optional("keep_bytes", &mut self.keep_bytes);
     }
 }
 

@@ -1,16 +1,19 @@
 //! [`MoldFeed`]: market data from the sockets of a MoldUDP64 feed, as a [`MarketFeed`].
 //!
-//! A gap that nobody could fill is told as a notice, which quarantines every book; what comes behind it waits until a snapshot that includes the
-//! gap is whole. Then the snapshot is told, and the stream from where the snapshot ends. Joining a stream that runs is the same thing without
-//! the notice.
+//! A gap that nobody could fill is told as a notice, which quarantines every book, and what comes behind it waits. The snapshot server is asked which symbols the lost
+//! messages were about: the others are released and go on with their books, while what comes about those is held until a snapshot that includes the gap is whole. Then
+//! each of them is told anew, with what was held of it, and released. A server that cannot say it leaves all of them to the snapshot: it is told as a whole, and the
+//! stream from where it ends. Joining a stream that runs is that without the notice.
 
 use super::handover::Threaded;
 use super::intake::{Intake, Look, PACKET_BYTES_MAX};
 use super::line::LineOptions;
 use super::now;
 use super::queue::{Entry, Queue};
+use super::resync::Resync;
 use super::snapshot::Snapshots;
 use crate::feed::{FeedError, FeedMessage, MarketFeed, Peek, StreamCounters};
+use crate::itch50;
 use crate::mold::{PAYLOAD_BYTES_MAX, ReceiverConfigError};
 use crate::notice::{NOTICE_BYTES, Notice};
 use crate::soup::ClientConfig;
@@ -111,7 +114,29 @@ enum Telling {
     Snapshot { next: u64 },
     /// That it is whole.
     End { next: u64 },
+    /// That the loss concerns this symbol.
+    Concerned { locate: u16 },
+    /// That it concerns no other.
+    Unconcerned,
+    /// A snapshot symbol by symbol; the stream goes on with `next`.
+    Part { next: u64, symbol: Option<u16>, part: Part },
 }
+
+/// What is told of a symbol.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Part {
+    /// That it begins.
+    Begin,
+    /// A message of the snapshot.
+    Message,
+    /// What the stream said of it since.
+    Held(u32),
+    /// That it is whole.
+    End,
+}
+
+/// From one look at a snapshot under way to the next, while other symbols go on.
+const SNAPSHOT_LOOKS: Nanos = Nanos::from_micros(200);
 
 /// Who reads the sockets.
 enum Source {
@@ -129,8 +154,12 @@ pub struct MoldFeed {
     snapshots: Option<Snapshots>,
     queue: Queue,
     telling: Telling,
+    resync: Resync,
+    snapshot_looked_at: Nanos,
     /// Messages before this are in the snapshot.
     from: u64,
+    /// Messages before this have been taken from the stream or were in a snapshot.
+    told: u64,
     /// For what the snapshot's server sends.
     buffer: Box<[u8]>,
     notice: [u8; NOTICE_BYTES],
@@ -170,7 +199,10 @@ impl MoldFeed {
             snapshots: config.snapshot.clone().map(|(address, login)| Snapshots::new(address, login)),
             queue: Queue::new(config.queue_messages, config.queue_bytes),
             telling: if has_snapshots { Telling::Waiting { least: 0 } } else { Telling::Stream },
+            resync: Resync::new(),
+            snapshot_looked_at: Nanos::ZERO,
             from: 0,
+            told: 0,
             buffer: vec![0; PACKET_BYTES_MAX].into_boxed_slice(),
             notice: [0; NOTICE_BYTES],
             snapshot_time: Nanos::ZERO,
@@ -242,6 +274,13 @@ impl MoldFeed {
                 Some(snapshots) => snapshots.poll(time, least, &mut self.buffer),
                 None => None,
             };
+            if self.resync.lost().is_some()
+                && let Some(changed) = self.snapshots.as_ref().and_then(Snapshots::changed)
+            {
+                self.resync.know(changed);
+                self.name_concerned(0);
+                return true;
+            }
             let Some(next) = found else { return false };
             let first = match &mut self.source {
                 Source::Here(intake) => Some(intake.begin_at(time, next, &mut self.queue)),
@@ -257,22 +296,148 @@ impl MoldFeed {
                 None => return false,
             }
             self.from = next;
-            self.snapshot_time = time.max(self.last_time);
-            self.last_time = self.snapshot_time;
-            self.counters.snapshots.set(self.snapshots.as_ref().map_or(0, |it| it.taken() as i64));
+            self.resync.end();
+            self.note_snapshot(time);
+            self.note_told(next);
             self.telling = Telling::Begin { next };
             self.notice = Notice::SnapshotBegin.encode();
         }
         if self.telling == Telling::Stream {
-            // What the snapshot includes.
-            while self.queue.front().is_some_and(|entry| {
-                entry.sequence < self.from || entry.is_loss && entry.sequence <= self.from
-            }) {
-                self.queue.pop();
-            }
-            return self.queue.front().is_some();
+            self.pursue_snapshot();
         }
-        true
+        self.telling != Telling::Stream || self.advance_stream()
+    }
+
+    /// Comes to the next message of the stream that is to be told now.
+    fn advance_stream(&mut self) -> bool {
+        while let Some(entry) = self.queue.front().copied() {
+            // What the snapshot includes.
+            if entry.sequence < self.from || entry.is_loss && entry.sequence <= self.from {
+                self.queue.pop();
+                continue;
+            }
+            if self.resync.is_over() {
+                return true;
+            }
+            let bytes = self.queue.bytes(&entry);
+            if Notice::is_one(bytes) {
+                return true;
+            }
+            let locate = itch50::locate(bytes);
+            if !self.resync.is_included(entry.sequence, locate) {
+                if self.resync.concerned().is_none_or(|concerned| !concerned.has(locate)) {
+                    return true;
+                }
+                if !self.resync.hold(entry.sequence, locate, bytes) {
+                    return false;
+                }
+            }
+            self.queue.pop();
+            self.note_told(entry.sequence + 1);
+        }
+        false
+    }
+
+    /// Messages before `next` have been taken.
+    fn note_told(&mut self, next: u64) {
+        self.told = self.told.max(next);
+        if self.resync.lost().is_none() {
+            self.counters.position.set(self.told as i64);
+        }
+    }
+
+    /// Goes on with a snapshot for some symbols while the others go on; begins to tell it when it is whole.
+    fn pursue_snapshot(&mut self) {
+        let Some((_, least)) = self.resync.lost().filter(|_| self.resync.concerned().is_some()) else {
+            return;
+        };
+        let time = now();
+        if time < self.snapshot_looked_at.after(SNAPSHOT_LOOKS) {
+            return;
+        }
+        self.snapshot_looked_at = time;
+        let Self { snapshots, buffer, .. } = self;
+        if let Some(next) = snapshots.as_mut().and_then(|it| it.poll(time, least, buffer)) {
+            self.note_snapshot(time);
+            self.seek_part(next, None);
+        }
+    }
+
+    fn note_snapshot(&mut self, time: Nanos) {
+        self.snapshot_time = time.max(self.last_time);
+        self.last_time = self.snapshot_time;
+        self.counters.snapshots.set(self.snapshots.as_ref().map_or(0, |it| it.taken() as i64));
+    }
+
+    /// Names the next concerned symbol from this locate on, or says that there is none.
+    fn name_concerned(&mut self, from: u32) {
+        let Some((_, next)) = self.resync.lost() else { return };
+        self.snapshot_time = now().max(self.last_time);
+        self.last_time = self.snapshot_time;
+        match self.resync.concerned().and_then(|concerned| concerned.next(from)) {
+            Some(locate) => {
+                self.telling = Telling::Concerned { locate };
+                self.notice = Notice::Concerned { locate }.encode();
+            }
+            None => {
+                self.telling = Telling::Unconcerned;
+                self.notice = Notice::Unconcerned { next }.encode();
+            }
+        }
+    }
+
+    /// Comes to what is to be told next of a whole snapshot, while `symbol` is being told.
+    fn seek_part(&mut self, next: u64, symbol: Option<u16>) {
+        let Some(snapshots) = &mut self.snapshots else { return };
+        while let Some(bytes) = snapshots.message() {
+            let locate = itch50::locate(bytes);
+            if self.resync.concerned().is_none_or(|concerned| !concerned.has(locate)) {
+                snapshots.advance();
+                continue;
+            }
+            let is_directory = bytes.first() == Some(&b'R');
+            match symbol {
+                Some(open) if open != locate => return self.tell_held(next, open),
+                None if !is_directory => {
+                    self.notice = Notice::SymbolBegin { locate }.encode();
+                    self.telling = Telling::Part { next, symbol: Some(locate), part: Part::Begin };
+                }
+                Some(_) | None => self.telling = Telling::Part { next, symbol, part: Part::Message },
+            }
+            return;
+        }
+        match symbol {
+            Some(open) => self.tell_held(next, open),
+            None => {
+                snapshots.done();
+                self.resync.end_at(next);
+                self.note_told(next);
+                self.telling = Telling::Stream;
+            }
+        }
+    }
+
+    /// What the stream said of this symbol since the snapshot, then that it is whole.
+    fn tell_held(&mut self, next: u64, locate: u16) {
+        self.tell_held_from(next, locate, self.resync.first_held(locate, next));
+    }
+
+    fn tell_held_from(&mut self, next: u64, locate: u16, held: Option<u32>) {
+        let part = held.map_or(Part::End, Part::Held);
+        if part == Part::End {
+            self.notice = Notice::SymbolEnd { locate, next }.encode();
+        }
+        self.telling = Telling::Part { next, symbol: Some(locate), part };
+    }
+
+    /// If messages are lost, everything waits until it is known whom they concern.
+    fn begin_resync(&mut self, notice: Notice) {
+        let Some(snapshots) = &mut self.snapshots else { return };
+        if let Notice::Lost { first, next } = notice {
+            let (first, next) = self.resync.begin(first, next);
+            snapshots.ask_about(now(), first, next);
+            self.telling = Telling::Waiting { least: next };
+        }
     }
 }
 
@@ -306,7 +471,21 @@ impl MarketFeed for MoldFeed {
                     Peek::Message(FeedMessage { receive_time: self.snapshot_time, bytes: &self.notice })
                 }
             },
-            Telling::Begin { .. } | Telling::End { .. } => {
+            Telling::Part { part: Part::Message, .. } => {
+                match self.snapshots.as_ref().and_then(Snapshots::message) {
+                    Some(bytes) => Peek::Message(FeedMessage { receive_time: self.snapshot_time, bytes }),
+                    None => Peek::NotYet,
+                }
+            }
+            Telling::Part { part: Part::Held(held), .. } => match self.resync.message(held) {
+                Some(bytes) => Peek::Message(FeedMessage { receive_time: self.snapshot_time, bytes }),
+                None => Peek::NotYet,
+            },
+            Telling::Begin { .. }
+            | Telling::End { .. }
+            | Telling::Concerned { .. }
+            | Telling::Unconcerned
+            | Telling::Part { part: Part::Begin | Part::End, .. } => {
                 Peek::Message(FeedMessage { receive_time: self.snapshot_time, bytes: &self.notice })
             }
             Telling::Waiting { .. } => Peek::NotYet,
@@ -318,10 +497,13 @@ impl MarketFeed for MoldFeed {
             Telling::Stream => {
                 let time = self.queue.front().map_or(self.last_time, |entry| entry.time);
                 self.last_time = self.last_time.max(time);
-                let loss = self.queue.front().filter(|entry| entry.is_loss).map(|entry| entry.sequence);
+                let Some(entry) = self.queue.front().copied() else { return };
+                let bytes = self.queue.bytes(&entry);
+                let notice = Notice::is_one(bytes).then(|| Notice::parse(bytes)).flatten();
                 self.queue.pop();
-                if let Some(least) = loss.filter(|_| self.snapshots.is_some()) {
-                    self.telling = Telling::Waiting { least };
+                match notice {
+                    Some(notice) => self.begin_resync(notice),
+                    None => self.note_told(entry.sequence + 1),
                 }
             }
             Telling::Begin { next } => self.telling = Telling::Snapshot { next },
@@ -336,12 +518,38 @@ impl MarketFeed for MoldFeed {
                 }
                 self.telling = Telling::Stream;
             }
+            Telling::Concerned { locate } => self.name_concerned(u32::from(locate) + 1),
+            Telling::Unconcerned => {
+                self.telling = Telling::Stream;
+                let is_of_nobody =
+                    self.resync.concerned().is_some_and(|concerned| concerned.next(0).is_none());
+                if let Some(snapshots) = self.snapshots.as_mut().filter(|_| is_of_nobody) {
+                    snapshots.give_up(now());
+                    self.resync.end();
+                    self.note_told(0);
+                }
+            }
+            Telling::Part { next, symbol, part } => match (part, symbol) {
+                (Part::Begin, _) => self.seek_part(next, symbol),
+                (Part::Message, _) => {
+                    if let Some(snapshots) = &mut self.snapshots {
+                        snapshots.advance();
+                    }
+                    self.seek_part(next, symbol);
+                }
+                (Part::Held(held), Some(locate)) => {
+                    self.tell_held_from(next, locate, self.resync.next_held(held, next));
+                }
+                (Part::End | Part::Held(_), _) => self.seek_part(next, None),
+            },
             Telling::Waiting { .. } => {}
         }
     }
 
     fn has_message(&self) -> bool {
-        self.telling == Telling::Stream && self.queue.front().is_some_and(|entry| entry.sequence >= self.from)
+        self.telling == Telling::Stream
+            && self.resync.is_over()
+            && self.queue.front().is_some_and(|entry| entry.sequence >= self.from)
     }
 
     fn core(&self) -> Option<CoreReport> {

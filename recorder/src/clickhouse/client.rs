@@ -18,6 +18,7 @@ pub struct ClickHouse {
     user: String,
     password: String,
     database: String,
+    answer_within: Duration,
 }
 
 /// What a server, or the way to it, answers.
@@ -72,6 +73,9 @@ pub enum ClickHouseError {
         /// Rows here.
         given: u64,
     },
+    /// Whoever looks on has ended it. What was acknowledged before is there.
+    #[error("stopped before all was loaded")]
+    Stopped,
 }
 
 impl ClickHouseError {
@@ -86,7 +90,11 @@ impl ClickHouseError {
                         .iter()
                         .any(|code| message.contains(code))
             }
-            Self::Url { .. } | Self::Schema { .. } | Self::Answer { .. } | Self::Ahead { .. } => false,
+            Self::Url { .. }
+            | Self::Schema { .. }
+            | Self::Answer { .. }
+            | Self::Ahead { .. }
+            | Self::Stopped => false,
         }
     }
 }
@@ -120,7 +128,27 @@ impl ClickHouse {
             user: user.to_owned(),
             password: password.to_owned(),
             database: database.to_owned(),
+            answer_within: ANSWER_TIMEOUT,
         })
+    }
+
+    /// A URL without its login, fit to be shown; any other text as it is.
+    pub fn without_login(text: &str) -> String {
+        let Some((before, rest)) = text.split_once("http://") else { return text.to_owned() };
+        rest.rsplit_once('@')
+            .map_or_else(|| text.to_owned(), |(_, address)| format!("{before}http://{address}"))
+    }
+
+    /// With another login than the URL's.
+    #[must_use]
+    pub fn with_login(self, user: &str, password: &str) -> Self {
+        Self { user: user.to_owned(), password: password.to_owned(), ..self }
+    }
+
+    /// A server that has not answered by then counts as away. Default 300 s.
+    #[must_use]
+    pub fn answering_within(self, answer_within: Duration) -> Self {
+        Self { answer_within, ..self }
     }
 
     /// The database that it writes to.
@@ -192,8 +220,8 @@ impl ClickHouse {
                 }
             };
             stream.set_nodelay(true)?;
-            stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
-            stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
+            stream.set_read_timeout(Some(self.answer_within))?;
+            stream.set_write_timeout(Some(self.answer_within))?;
             let bytes: usize = body.iter().map(|part| part.len()).sum();
             // HTTP/1.0: the answer is not chunked and ends with the connection.
             let head = format!(
@@ -248,6 +276,14 @@ mod tests {
             assert!(ClickHouse::new(wrong, "hft").is_err(), "{wrong}");
         }
         assert!(ClickHouse::new("http://db", "hft; DROP").is_err());
+    }
+
+    #[test]
+    fn a_login_is_not_shown() {
+        let shown = |text| ClickHouse::without_login(text);
+        assert_eq!(shown("http://desk:se@cret@db:9123"), "http://db:9123");
+        assert_eq!(shown("--clickhouse=http://desk:x@db"), "--clickhouse=http://db");
+        assert_eq!((shown("http://db:1"), shown("a@b")), ("http://db:1".to_owned(), "a@b".to_owned()));
     }
 
     #[test]

@@ -62,24 +62,57 @@ struct Mark {
     given: u64,
 }
 
-/// Hears what keeps a loader waiting, and `None` when it goes on.
-type Trouble<'a> = Box<dyn FnMut(Option<&ClickHouseError>) + 'a>;
+/// Looks on while a session is loaded, and says how long that goes on.
+pub trait LoadWatch {
+    /// So many frames are read.
+    fn read(&mut self, frames: u64) {
+        let _ = frames;
+    }
+
+    /// The server has every row of the frames up to this one.
+    fn is_there(&mut self, frame: u64) {
+        let _ = frame;
+    }
+
+    /// Another insert is there, or another try is made.
+    fn loaded(&mut self, so_far: &LoadSummary) {
+        let _ = so_far;
+    }
+
+    /// What keeps it waiting; `None` when it goes on.
+    fn trouble(&mut self, trouble: Option<&ClickHouseError>) {
+        let _ = trouble;
+    }
+
+    /// Waits before an insert is tried again; false: it is not.
+    fn pause(&mut self, wait: Duration) -> bool {
+        std::thread::sleep(wait);
+        true
+    }
+
+    /// Whether it may go on with another insert.
+    fn goes_on(&mut self) -> bool {
+        true
+    }
+}
+
+/// Nobody looks on.
+impl LoadWatch for () {}
 
 /// Rows into a server.
-pub struct Loader<'a> {
+pub struct Loader<'a, W> {
     server: &'a ClickHouse,
     session: String,
     marks: Vec<Mark>,
     buffer: Vec<u8>,
+    batch_rows: usize,
     patience: Duration,
     summary: LoadSummary,
-    progress: Box<dyn FnMut(u64) + 'a>,
-    trouble: Trouble<'a>,
+    watch: W,
 }
 
-impl<'a> Loader<'a> {
-    /// Asks the server how far it is. `patience` is how long one insert is tried again while the server is away. `progress` hears how many
-    /// frames are read.
+impl<'a, W: LoadWatch> Loader<'a, W> {
+    /// Asks the server how far it is. `patience` is how long one insert is tried again while the server is away.
     ///
     /// # Errors
     /// [`ClickHouseError`]; [`ClickHouseError::Schema`] if its columns are not those that this program writes.
@@ -87,7 +120,7 @@ impl<'a> Loader<'a> {
         server: &'a ClickHouse,
         session: &str,
         patience: Duration,
-        progress: impl FnMut(u64) + 'a,
+        watch: W,
     ) -> Result<Self, ClickHouseError> {
         if let Some(what) = super::migrations::mismatch(server)? {
             return Err(ClickHouseError::Schema { what });
@@ -117,24 +150,29 @@ impl<'a> Loader<'a> {
             session: session.to_owned(),
             marks,
             buffer: Vec::new(),
+            batch_rows: LOAD_BLOCK_ROWS,
             patience,
             summary: LoadSummary { rows_kept, ..LoadSummary::default() },
-            progress: Box::new(progress),
-            trouble: Box::new(|_| {}),
+            watch,
         })
     }
 
-    /// What it wants of the session: of each table, its last block there and what comes behind. A block has at most as many rows as a batch, so the first
-    /// batch has all of the last block.
-    pub fn wanted(&self, has_ended: bool) -> RowsWanted {
-        let first_rows = self.marks.iter().map(|mark| mark.block.max(1)).collect();
-        RowsWanted { first_rows, ..load_wanted(has_ended) }
+    /// With blocks of about so many rows.
+    #[must_use]
+    pub fn with_batch_rows(self, batch_rows: usize) -> Self {
+        Self { batch_rows, ..self }
     }
 
-    /// Tells whoever waits what keeps it, and when it goes on again (`None`).
-    #[must_use]
-    pub fn with_trouble(self, trouble: impl FnMut(Option<&ClickHouseError>) + 'a) -> Self {
-        Self { trouble: Box::new(trouble), ..self }
+    /// Whether the server has no row of the session yet.
+    pub fn is_fresh(&self) -> bool {
+        self.marks.iter().all(|mark| mark.last == 0)
+    }
+
+    /// What it wants of the session: of each table, its last block there and what comes behind, the last block in one batch with it.
+    pub fn wanted(&self, has_ended: bool) -> RowsWanted {
+        let first_rows = self.marks.iter().map(|mark| mark.block.max(1)).collect();
+        let whole_rows = self.marks.iter().map(|mark| mark.last).collect();
+        RowsWanted { first_rows, whole_rows, batch_rows: self.batch_rows, ..load_wanted(has_ended) }
     }
 
     /// What was loaded.
@@ -183,21 +221,27 @@ impl<'a> Loader<'a> {
         let mut wait = BACK_OFF_FIRST;
         let mut waited = Duration::ZERO;
         loop {
+            if !self.watch.goes_on() {
+                return Err(ClickHouseError::Stopped);
+            }
             match self.server.insert(&sql, &settings, &self.buffer) {
                 Ok(()) => {
                     if !waited.is_zero() {
-                        (self.trouble)(None);
+                        self.watch.trouble(None);
                     }
                     break;
                 }
                 // It may be there or not: the token makes the second time harmless.
                 Err(error) if error.is_passing() && waited < self.patience => {
                     if waited.is_zero() {
-                        (self.trouble)(Some(&error));
+                        self.watch.trouble(Some(&error));
                     }
                     self.summary.retries += 1;
-                    std::thread::sleep(wait);
-                    waited += wait;
+                    self.watch.loaded(&self.summary);
+                    if !self.watch.pause(wait) {
+                        return Err(error);
+                    }
+                    waited = waited.saturating_add(wait);
                     wait = (wait * 2).min(BACK_OFF_MOST);
                 }
                 Err(error) => return Err(error),
@@ -223,6 +267,7 @@ impl<'a> Loader<'a> {
         }
         self.summary.rows_kept += behind as u64;
         self.summary.rows += (rows - behind) as u64;
+        self.watch.loaded(&self.summary);
         if let (Some(mark), Some(last)) = (self.marks.get_mut(batch.table() as usize), sequences.last()) {
             mark.given = *last;
         }
@@ -230,7 +275,7 @@ impl<'a> Loader<'a> {
     }
 }
 
-impl RowSink for Loader<'_> {
+impl<W: LoadWatch> RowSink for Loader<'_, W> {
     fn rows(
         &mut self,
         batch: &mut Batch,
@@ -240,6 +285,10 @@ impl RowSink for Loader<'_> {
     }
 
     fn progress(&mut self, frames: u64) {
-        (self.progress)(frames);
+        self.watch.read(frames);
+    }
+
+    fn given(&mut self, frame: u64) {
+        self.watch.is_there(frame);
     }
 }

@@ -2,8 +2,9 @@
 
 use super::{Loaded, RecordReader, corrupt};
 use crate::error::JournalError;
-use crate::format::{HeaderCheck, Seal, SegmentHeader};
-use crate::stored;
+use crate::format::{HeaderCheck, SEGMENT_HEADER_BYTES, Seal, SegmentHeader, StreamKind};
+use crate::stored::{self, segments_of};
+use std::path::Path;
 
 /// Where reading is to begin.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,6 +28,33 @@ impl RecordReader {
                 Err(corrupt(&path, 0, "its header is gone".to_owned(), self.last_sequence))
             }
         }
+    }
+
+    /// Number of the last record that may have been received before `time`: the last one of the last segment whose seal does not say that all of it is later.
+    /// `None` if that segment is not sealed.
+    pub(crate) fn last_wanted(
+        folder: &Path,
+        kind: StreamKind,
+        time: i64,
+    ) -> Result<Option<u64>, JournalError> {
+        for (_, path) in segments_of(folder)?.iter().rev() {
+            let (mut page, _) = stored::read_page(&mut path.clone())?;
+            page.resize(SEGMENT_HEADER_BYTES, 0);
+            let (header, crc) = match SegmentHeader::check(&page, kind) {
+                HeaderCheck::Published(header, crc) => (header, crc),
+                HeaderCheck::Unused => continue,
+                // Reading tells what is wrong with it.
+                HeaderCheck::Foreign(_) | HeaderCheck::Newer(_) | HeaderCheck::Corrupt(..) => {
+                    return Ok(None);
+                }
+            };
+            match Seal::check(&page, crc, header.version) {
+                Ok(Some(Seal { chained: Some(chained), .. })) if chained.times.least >= time => {}
+                Ok(Some(seal)) => return Ok(Some(seal.last_sequence)),
+                Ok(None) | Err(_) => return Ok(None),
+            }
+        }
+        Ok(Some(0))
     }
 
     /// The last segment before which nothing is wanted.

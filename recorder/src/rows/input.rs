@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 /// From one look at a journal that has nothing new to the next.
 const PAUSE: Duration = Duration::from_millis(2);
 
+/// Frames between two looks at the clock while there is always another one.
+const FRAMES_PER_CLOCK: u32 = 1 << 10;
+
 /// How long the manifest may still say nothing of the end when the journal has ended.
 const MANIFEST_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -27,16 +30,16 @@ pub(super) struct Growing {
     folder: SessionFolder,
     interval: Duration,
     given_at: Instant,
+    /// Frames until the clock is looked at.
+    until_clock: u32,
 }
 
 /// What is found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Found {
     Frame,
-    /// Nothing yet; whether the interval is over.
-    Wait {
-        is_due: bool,
-    },
+    /// Nothing yet.
+    Wait,
     End,
 }
 
@@ -52,7 +55,17 @@ impl Input {
             folder: folder.clone(),
             interval,
             given_at: Instant::now(),
+            until_clock: FRAMES_PER_CLOCK,
         }))
+    }
+
+    /// Whether what was made of the frames so far has waited for an interval. Of a journal that is there it never has.
+    #[inline]
+    pub(super) fn is_due(&mut self) -> bool {
+        match self {
+            Self::There(_) => false,
+            Self::Growing(growing) => growing.is_due(),
+        }
     }
 
     /// The next frame, into `frame`.
@@ -96,6 +109,20 @@ impl Input {
 }
 
 impl Growing {
+    #[inline]
+    fn is_due(&mut self) -> bool {
+        self.until_clock = self.until_clock.saturating_sub(1);
+        if self.until_clock > 0 {
+            return false;
+        }
+        self.until_clock = FRAMES_PER_CLOCK;
+        let is_due = self.given_at.elapsed() >= self.interval;
+        if is_due {
+            self.given_at = Instant::now();
+        }
+        is_due
+    }
+
     fn next(&mut self, frame: &mut Frame) -> Result<Found, JournalError> {
         match self.follower.poll()? {
             Followed::Frame(found) => {
@@ -105,11 +132,8 @@ impl Growing {
             Followed::End => Ok(Found::End),
             Followed::Wait => {
                 std::thread::sleep(PAUSE);
-                let is_due = self.given_at.elapsed() >= self.interval;
-                if is_due {
-                    self.given_at = Instant::now();
-                }
-                Ok(Found::Wait { is_due })
+                self.until_clock = 0;
+                Ok(Found::Wait)
             }
         }
     }

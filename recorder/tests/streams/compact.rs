@@ -4,7 +4,8 @@ use crate::common::{TINY, append, expected, folder, frame, journaled, read, segm
 use spinward_engine::words::Nanos;
 use spinward_recorder::{
     COMPACT_LEVEL, Compacted, CutCause, Followed, JournalConfig, JournalError, JournalFollower,
-    JournalReader, JournalWriter, Preparer, StreamKind, compact, is_in_use, repair, segments, verify,
+    JournalReader, JournalWriter, Preparer, StreamKind, compact, compact_one, is_in_use, repair, segments,
+    verify,
 };
 use std::path::Path;
 
@@ -148,6 +149,42 @@ fn reading_may_begin_at_a_frame_or_a_time_without_looking_at_what_lies_before() 
         assert!(first <= wanted && (wanted - first < 32 || wanted == 1000), "{wanted}: {first}");
     }
     assert_eq!(JournalReader::open_at_frame(folder.path(), 1).unwrap().next().unwrap().unwrap().sequence, 1);
+}
+
+#[test]
+fn the_segments_tell_where_nothing_before_a_time_comes_any_more() {
+    let folder = folder();
+    write(folder.path(), &TINY, &[96; 32 * 5], true);
+    let last = |time| JournalReader::last_frame_before(folder.path(), Nanos::new(time)).unwrap();
+    // Frame n was received at 1,000,000 + n; a segment has 32.
+    for (time, wanted) in
+        [(0, 0), (1_000_001, 0), (1_000_002, 32), (1_000_033, 32), (1_000_034, 64), (i64::MAX, 160)]
+    {
+        assert_eq!(last(time), Some(wanted), "{time}");
+    }
+    // What is not sealed may hold anything.
+    let open = crate::common::folder();
+    write(open.path(), &TINY, &[96; 40], false);
+    assert_eq!(JournalReader::last_frame_before(open.path(), Nanos::new(1_000_002)).unwrap(), None);
+}
+
+#[test]
+fn one_segment_is_compressed_at_a_time_and_only_if_it_is_wanted() {
+    let folder = folder();
+    write(folder.path(), &TINY, &[96; 96], true);
+    let one = |wanted: &str| {
+        let wants = |path: &Path| path.to_str().unwrap().ends_with(wanted);
+        compact_one(folder.path(), StreamKind::Journal, COMPACT_LEVEL, wants)
+            .unwrap()
+            .map(|done| done.segments)
+    };
+    assert_eq!((one("nothing"), one("1.seg"), one("1.seg")), (None, Some(1), None));
+    assert!(compressed(folder.path(), 1).exists() && segment(folder.path(), 0).exists());
+    assert_eq!(verify(folder.path()).unwrap().frames, 96);
+    // Of what is not sealed nothing is, whatever is wanted.
+    let open = crate::common::folder();
+    write(open.path(), &TINY, &[96; 20], false);
+    assert_eq!(compact_one(open.path(), StreamKind::Journal, COMPACT_LEVEL, |_| true).unwrap(), None);
 }
 
 #[test]

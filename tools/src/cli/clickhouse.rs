@@ -1,16 +1,18 @@
 //! `spinward clickhouse`: the schema, loading and verifying of sessions, and a server for whoever has none.
 
-use super::export::{Bar, Opened};
+use super::export::Bar;
 use super::output::{self, Table as TextTable, line};
 use crate::failure::{CHECK_FAILED, Failure, Outcome};
+use crate::session::opened::Opened;
 use crate::session::registry::Registry;
 use crate::session::replay::find;
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use spinward_recorder::{
-    ClickHouse, ClickHouseError, LOADED_TABLES, LoadSummary, Loader, MigrationPlan, Sums, load_wanted,
-    migrate, migrations, mismatch, server_sums, server_table, session_key,
+    Batch, ClickHouse, ClickHouseError, Difference, LOADED_TABLES, LoadSummary, LoadWatch, Loader,
+    MigrationPlan, Names, RowSink, RowTotals, Sums, load_wanted, migrate, migrations, mismatch, server_sums,
+    server_table, session_key,
 };
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
@@ -127,7 +129,8 @@ fn refused(error: ClickHouseError) -> Failure {
         ClickHouseError::Unreachable { .. }
         | ClickHouseError::Refused { .. }
         | ClickHouseError::Answer { .. }
-        | ClickHouseError::Ahead { .. } => error.into(),
+        | ClickHouseError::Ahead { .. }
+        | ClickHouseError::Stopped => error.into(),
     }
 }
 
@@ -227,26 +230,39 @@ fn load(registry: &Registry, args: &LoadArgs) -> Outcome {
     if args.follow {
         wait_for(&server);
     }
-    let summary: LoadSummary = {
-        let loader = Loader::open(&server, &key, patience, |frames| bar.show(frames)).map_err(refused)?;
-        let mut loader = loader.with_trouble(tell);
+    let (summary, passed): (LoadSummary, _) = {
+        let mut loader = Loader::open(&server, &key, patience, Watch(&mut bar)).map_err(refused)?;
         let wanted = loader.wanted(has_ended);
+        // Of a session that is loaded from its first row at one go the sums are made on the way.
+        let makes_sums = has_ended && loader.is_fresh();
         let source = if args.follow && !has_ended {
             opened.following(registry, wanted, Duration::from_secs_f64(args.interval))?
         } else {
             opened.source(registry, wanted)?
         };
-        source.run(&mut loader)?;
-        loader.finish().map_err(refused)?
+        let mut sums = Sums::default();
+        let totals = if makes_sums {
+            source.run(&mut Both { loader: &mut loader, sums: &mut sums })?
+        } else {
+            source.run(&mut loader)?
+        };
+        (loader.finish().map_err(refused)?, makes_sums.then_some((totals, sums)))
     };
     bar.clear();
-    if args.follow {
-        has_ended = Opened::open(&folder)?.manifest.ended.is_some();
-    }
+    let opened = Opened::open(&folder)?;
+    has_ended |= opened.manifest.ended.is_some();
+    let checked = if has_ended && !folder.exported().is_file() {
+        Some(check(registry, &opened, &server, args.killed, passed)?)
+    } else {
+        None
+    };
+    let is_equal = checked.as_ref().is_none_or(|checked| checked.differences.is_empty());
+    let is_marked = checked.as_ref().is_some_and(|checked| checked.is_marked);
     let seconds = started.elapsed().as_secs_f64();
     if args.json {
         line(serde_json::to_string_pretty(&json!({
-            "session": key, "is_whole": has_ended, "seconds": seconds, "load": summary,
+            "session": key, "is_whole": has_ended, "seconds": seconds, "load": summary, "is_marked": is_marked,
+            "differences": checked.as_ref().map(|checked| &checked.differences),
         }))?);
     } else {
         line(format!(
@@ -262,8 +278,92 @@ fn load(registry: &Registry, args: &LoadArgs) -> Outcome {
         if !has_ended {
             line("          not ended: load it again for the rest; --killed if nothing more will come");
         }
+        if let Some(checked) = &checked {
+            checked.print();
+        }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if is_equal { ExitCode::SUCCESS } else { ExitCode::from(CHECK_FAILED) })
+}
+
+/// Rows to the server, and into sums.
+struct Both<'a, 'b, W> {
+    loader: &'a mut Loader<'b, W>,
+    sums: &'a mut Sums,
+}
+
+impl<W: LoadWatch> RowSink for Both<'_, '_, W> {
+    fn rows(
+        &mut self,
+        batch: &mut Batch,
+        names: &Names,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        RowSink::rows(self.sums, batch, names)?;
+        self.loader.rows(batch, names)
+    }
+
+    fn progress(&mut self, frames: u64) {
+        self.loader.progress(frames);
+    }
+}
+
+/// Journal and server beside each other.
+struct Checked {
+    journal: Sums,
+    there: Sums,
+    differences: Vec<Difference>,
+    is_marked: bool,
+}
+
+impl Checked {
+    fn print(&self) {
+        for difference in &self.differences {
+            line(format!("DIFFERENT {}.{}", difference.table, difference.what));
+        }
+        if self.differences.is_empty() {
+            line("EQUAL     every row, every column");
+        }
+        if self.is_marked {
+            line("          marked as exported: `journal prune` and journal.keep_… may remove its streams");
+        }
+    }
+}
+
+/// Compares the server's rows with the journal's, run again unless `passed` has its sums; equal, the session is marked as exported, if that is all of it.
+fn check(
+    registry: &Registry,
+    opened: &Opened,
+    server: &ClickHouse,
+    was_killed: bool,
+    passed: Option<(RowTotals, Sums)>,
+) -> Result<Checked, Failure> {
+    let (totals, journal) = match passed {
+        Some(passed) => passed,
+        None => {
+            let has_ended = opened.manifest.ended.is_some() || was_killed;
+            let mut sums = Sums::default();
+            let totals = opened.source(registry, load_wanted(has_ended))?.run(&mut sums)?;
+            (totals, sums)
+        }
+    };
+    let key = session_key(&opened.folder, &opened.manifest);
+    let there = server_sums(server, &key).map_err(refused)?;
+    let differences = journal.differences(&there);
+    let text = format!("ClickHouse {}/{}, verified", server.address(), server.database());
+    let is_marked = differences.is_empty() && opened.mark(&totals, was_killed, &text);
+    Ok(Checked { journal, there, differences, is_marked })
+}
+
+/// A progress bar, and a word on a server that is away.
+struct Watch<'a>(&'a mut Bar);
+
+impl LoadWatch for Watch<'_> {
+    fn read(&mut self, frames: u64) {
+        self.0.show(frames);
+    }
+
+    fn trouble(&mut self, trouble: Option<&ClickHouseError>) {
+        tell(trouble);
+    }
 }
 
 /// What keeps a loader waiting, or that it goes on.
@@ -296,14 +396,11 @@ fn verify(registry: &Registry, args: &LoadArgs) -> Outcome {
     let folder = find(&args.sessions, &args.session)?;
     let opened = Opened::open(&folder)?;
     let key = session_key(&folder, &opened.manifest);
-    let has_ended = opened.manifest.ended.is_some() || args.killed;
     if let Some(what) = mismatch(&server).map_err(refused)? {
         return Err(refused(ClickHouseError::Schema { what }));
     }
-    let mut journal = Sums::default();
-    opened.source(registry, load_wanted(has_ended))?.run(&mut journal)?;
-    let there = server_sums(&server, &key).map_err(refused)?;
-    let differences = journal.differences(&there);
+    let checked = check(registry, &opened, &server, args.killed, None)?;
+    let Checked { journal, there, differences, is_marked } = &checked;
     let rows: u64 = LOADED_TABLES.iter().map(|table| journal.rows(*table)).sum();
     if args.json {
         let tables: serde_json::Map<String, serde_json::Value> = LOADED_TABLES
@@ -312,20 +409,16 @@ fn verify(registry: &Registry, args: &LoadArgs) -> Outcome {
             .collect();
         line(serde_json::to_string_pretty(&json!({
             "session": key, "is_equal": differences.is_empty(), "rows": rows, "tables": tables, "differences": differences,
+            "is_marked": is_marked,
         }))?);
     } else {
         let mut table = TextTable::new(["table", "journal", "server"]);
         for loaded in LOADED_TABLES {
-            let counts = [journal.rows(loaded), there.rows(loaded)].map(output::count);
+            let counts = [journal, there].map(|sums| output::count(sums.rows(loaded)));
             table.row(std::iter::once(server_table(loaded).to_owned()).chain(counts));
         }
         table.print();
-        for difference in &differences {
-            line(format!("DIFFERENT {}.{}", difference.table, difference.what));
-        }
-        if differences.is_empty() {
-            line("EQUAL     every row, every column");
-        }
+        checked.print();
     }
     Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(CHECK_FAILED) })
 }

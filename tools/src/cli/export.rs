@@ -2,21 +2,19 @@
 
 use super::output::{self, Table as TextTable, line};
 use crate::failure::{CHECK_FAILED, Failure, Outcome};
-use crate::session::parts;
+use crate::session::opened::Opened;
 use crate::session::registry::Registry;
-use crate::session::replay::{find, settings_of};
+use crate::session::replay::find;
 use anyhow::{Context, anyhow};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use spinward_config::Settings;
-use spinward_engine::pipeline::Stages;
 use spinward_engine::words::Nanos;
 use spinward_recorder::{
-    ExportError, FileFormat, Manifest, PartInfo, PartSink, PartsConfig, RowSource, RowTotals, RowsWanted,
-    SessionFolder, Table, segments,
+    ExportError, ExportSummary, FileFormat, LOADED_TABLES, Manifest, PartInfo, PartSink, PartsConfig,
+    RowTotals, RowsWanted, SessionFolder, Table, segments,
 };
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -45,7 +43,7 @@ pub(crate) struct ExportArgs {
     /// What to write.
     #[arg(long, value_enum)]
     pub(crate) to: Target,
-    /// Which tables: events, book, trades, orders, fills, verdicts, latency, market_data, positions, health, instruments, sessions.
+    /// Which tables: all (market_data, which is events and book, and everything behind it), or some of events, book, trades, orders, fills, verdicts, latency, market_data, positions, health, instruments, sessions.
     #[arg(long, value_name = "TABLE", value_delimiter = ',', default_value = "events")]
     pub(crate) what: Vec<String>,
     /// Rows of this symbol only; may be given several times.
@@ -88,6 +86,7 @@ struct Report {
     verdicts_unaudited: u64,
     torn_tail: Option<String>,
     parts: Vec<PartInfo>,
+    is_marked: bool,
 }
 
 pub(crate) fn run(registry: &Registry, args: &ExportArgs) -> Outcome {
@@ -116,6 +115,7 @@ pub(crate) fn run(registry: &Registry, args: &ExportArgs) -> Outcome {
             wanted.to.get()
         ),
     };
+    let is_everything = is_everything(&wanted);
     let mut bar = Bar::new(&folder, &opened.manifest, args.quiet)?;
     let started = Instant::now();
     let (totals, summary) = {
@@ -129,6 +129,9 @@ pub(crate) fn run(registry: &Registry, args: &ExportArgs) -> Outcome {
         }
     };
     bar.clear();
+    let is_marked = is_everything
+        && are_there(&args.out, &totals, &summary)
+        && opened.mark(&totals, false, &format!("{format:?} in {}", args.out.display()));
     let report = Report {
         session: folder.path().display().to_string(),
         out: args.out.display().to_string(),
@@ -142,6 +145,7 @@ pub(crate) fn run(registry: &Registry, args: &ExportArgs) -> Outcome {
         verdicts_unaudited: totals.unaudited,
         torn_tail: totals.cut.as_ref().map(ToString::to_string),
         parts: summary.parts,
+        is_marked,
     };
     if args.json {
         line(serde_json::to_string_pretty(&report)?);
@@ -153,6 +157,40 @@ pub(crate) fn run(registry: &Registry, args: &ExportArgs) -> Outcome {
         return Ok(ExitCode::from(CHECK_FAILED));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether these rows are all that can be known of a session: every table, of every symbol, of all times.
+fn is_everything(wanted: &RowsWanted) -> bool {
+    let has = |table| wanted.tables.contains(&table);
+    let tables = LOADED_TABLES.into_iter().all(|table| match table {
+        Table::MarketData => has(table) || (has(Table::Events) && has(Table::Book)),
+        Table::Events
+        | Table::Book
+        | Table::Trades
+        | Table::Orders
+        | Table::Fills
+        | Table::Verdicts
+        | Table::Latency
+        | Table::Positions
+        | Table::Health
+        | Table::Instruments
+        | Table::Sessions => has(table),
+    });
+    let RowsWanted { symbols, from, to, .. } = RowsWanted::all(&[]);
+    tables && (&wanted.symbols, wanted.from, wanted.to) == (&symbols, from, to)
+}
+
+/// Whether the parts have every row that the session gave, and the files the bytes that were written.
+fn are_there(out: &Path, totals: &RowTotals, summary: &ExportSummary) -> bool {
+    let rows = |table: &str| -> u64 {
+        summary.parts.iter().filter(|part| part.table == table).map(|part| part.rows).sum()
+    };
+    let is_whole = |part: &PartInfo| {
+        std::fs::metadata(out.join(&part.file)).is_ok_and(|metadata| metadata.len() == part.bytes)
+    };
+    !totals.rows.is_empty()
+        && totals.rows.iter().all(|(table, count)| rows(table) == *count)
+        && summary.parts.iter().all(is_whole)
 }
 
 /// A folder that holds something else is a matter of usage, a full disk is not.
@@ -168,9 +206,13 @@ fn refused(error: ExportError) -> Failure {
 fn wanted(args: &ExportArgs) -> Result<RowsWanted, Failure> {
     let mut tables = Vec::new();
     for name in &args.what {
+        if name == "all" {
+            tables = LOADED_TABLES.to_vec();
+            continue;
+        }
         let table = Table::from_name(name).ok_or_else(|| {
             let known: Vec<&str> = Table::EVERY.iter().map(|table| table.name()).collect();
-            Failure::Usage(anyhow!("--what {name:?}: give one of {}", known.join(", ")))
+            Failure::Usage(anyhow!("--what {name:?}: give all, or some of {}", known.join(", ")))
         })?;
         if !tables.contains(&table) {
             tables.push(table);
@@ -202,51 +244,6 @@ pub(crate) fn time(option: &str, text: &str) -> Result<Nanos, Failure> {
         .map_err(Failure::Usage)
 }
 
-/// A session whose rows are to be read.
-pub(crate) struct Opened {
-    pub(crate) folder: SessionFolder,
-    pub(crate) manifest: Manifest,
-    pub(crate) settings: Settings,
-}
-
-impl Opened {
-    pub(crate) fn open(folder: &SessionFolder) -> Result<Self, Failure> {
-        let (manifest, settings) = settings_of(folder)?;
-        Ok(Self { folder: folder.clone(), manifest, settings })
-    }
-
-    /// The stages, run again for these rows. Without rows of trading no strategy is made: a session with strategies that this program does not
-    /// have gives its market all the same.
-    pub(crate) fn source(&self, registry: &Registry, wanted: RowsWanted) -> Result<RowSource, Failure> {
-        let stages = self.stages(registry, &wanted)?;
-        Ok(RowSource::open(&self.folder, &self.manifest, stages, &self.strategies(), wanted)?)
-    }
-
-    /// The same for a session that runs: until it ends, rows are given at least each `interval`.
-    pub(crate) fn following(
-        &self,
-        registry: &Registry,
-        wanted: RowsWanted,
-        interval: Duration,
-    ) -> Result<RowSource, Failure> {
-        let stages = self.stages(registry, &wanted)?;
-        let strategies = self.strategies();
-        Ok(RowSource::follow(&self.folder, &self.manifest, stages, &strategies, wanted, interval)?)
-    }
-
-    fn stages(&self, registry: &Registry, wanted: &RowsWanted) -> Result<Stages, Failure> {
-        if wanted.tables.iter().any(|table| table.needs_trading()) {
-            parts::stages(&self.settings, registry)
-        } else {
-            parts::market_stages(&self.settings)
-        }
-    }
-
-    fn strategies(&self) -> Vec<String> {
-        self.settings.strategies.iter().map(|spec| spec.name.clone()).collect()
-    }
-}
-
 fn print(report: &Report) {
     let mut table = TextTable::new(["part", "rows", "bytes"]);
     for part in &report.parts {
@@ -268,6 +265,9 @@ fn print(report: &Report) {
     ));
     if report.verdicts_audited > 0 {
         line(format!("{} verdicts equal to the audit's", output::count(report.verdicts_audited)));
+    }
+    if report.is_marked {
+        line("marked as exported: `journal prune` and journal.keep_… may remove its streams");
     }
     if let Some(cut) = &report.torn_tail {
         line(format!("torn tail {cut}"));

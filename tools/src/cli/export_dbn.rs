@@ -1,8 +1,9 @@
 //! `spinward export --to dbn`.
 
-use super::export::{ExportArgs, Opened};
+use super::export::ExportArgs;
 use super::output::{self, line};
 use crate::failure::{CHECK_FAILED, Failure, Outcome};
+use crate::session::opened::Opened;
 use crate::session::parts;
 use anyhow::anyhow;
 use spinward_recorder::{DbnConfig, DbnError, DbnSchema, DbnSummary, RowsWanted, Table, export_dbn};

@@ -1,8 +1,9 @@
 //! `spinward export --to hftbacktest`.
 
-use super::export::{ExportArgs, Opened};
+use super::export::ExportArgs;
 use super::output::{self, line};
 use crate::failure::{Failure, Outcome};
+use crate::session::opened::Opened;
 use crate::session::parts;
 use crate::session::registry::Registry;
 use anyhow::anyhow;

@@ -1,5 +1,10 @@
 //! [`Sources`]: the counters of everything that runs.
 
+use super::family::render;
+use super::server::Scraped;
+use super::table::TABLE;
+use crate::session::clickhouse::WriterCounters;
+use crate::session::keeper::KeeperCounters;
 use crate::session::world::WorldCounters;
 use spinward_config::Settings;
 use spinward_engine::book::BookCounters;
@@ -10,6 +15,7 @@ use spinward_engine::risk::{PositionGauges, RiskCounters};
 use spinward_engine::strategy::RunnerCounters;
 use spinward_engine::words::TradingState;
 use spinward_gateways::feed::StreamCounters;
+use spinward_gateways::operator::{Outcomes, SessionView};
 use spinward_gateways::ouch::OuchCounters;
 use spinward_gateways::paper::PaperCounters;
 use spinward_gateways::simulation::SimulationCounters;
@@ -47,6 +53,9 @@ pub(crate) struct Sources {
     /// Streams of the orders' stamps, if they are stored: name, writer, what it dropped.
     pub(crate) orders: Vec<(&'static str, Arc<AppendCounters>, Arc<OrderCounters>)>,
     pub(crate) interference: Arc<InterferenceTotals>,
+    pub(crate) keeper: Arc<KeeperCounters>,
+    /// The writer to ClickHouse, if there is one.
+    pub(crate) clickhouse: Option<Arc<WriterCounters>>,
     pub(crate) pipeline: PipelineCounters,
     pub(crate) cores: Vec<CoreReport>,
     pub(crate) progress: Arc<Progress>,
@@ -81,6 +90,8 @@ impl Sources {
             ],
             orders: Vec::new(),
             interference: Arc::default(),
+            keeper: Arc::default(),
+            clickhouse: None,
             pipeline: PipelineCounters::default(),
             cores: world.feed_core.iter().cloned().collect(),
             progress: Arc::default(),
@@ -110,6 +121,14 @@ impl Sources {
 
     pub(crate) fn add_interference(&mut self, totals: Arc<InterferenceTotals>) {
         self.interference = totals;
+    }
+
+    pub(crate) fn add_keeper(&mut self, counters: Arc<KeeperCounters>) {
+        self.keeper = counters;
+    }
+
+    pub(crate) fn add_clickhouse(&mut self, counters: Arc<WriterCounters>) {
+        self.clickhouse = Some(counters);
     }
 
     pub(crate) fn set_address(&self, address: SocketAddr) {
@@ -163,24 +182,42 @@ impl Sources {
     /// One line for the operator's `status`.
     pub(crate) fn status(&self) -> String {
         format!(
-            "state {} frames {} orders {} open {} fills {} backlog {}{}",
+            "state {} frames {} orders {} open {} fills {} backlog {}{}{}",
             self.trading_state(),
             self.frames(),
             self.orders(),
             self.risk.open_orders.value(),
             self.fills(),
             self.progress.sequenced().saturating_sub(self.progress.done()),
+            self.clickhouse.as_ref().map_or_else(String::new, |rows| format!(" {}", rows.status())),
             self.address
                 .get()
                 .map_or_else(String::new, |address| format!(" metrics http://{address}/metrics"))
         )
     }
+}
+
+impl Scraped for Sources {
+    fn metrics(&self) -> String {
+        self.side.scrapes.add(1);
+        render(TABLE, self)
+    }
 
     /// Whether the session works, and why not. One that an operator has halted works: `spinward_trading_state` tells that it does not trade.
-    pub(super) fn health(&self) -> Result<(), String> {
+    fn health(&self) -> Result<String, String> {
         if self.progress.has_failed() {
-            return Err("a file of the session cannot be written".to_owned());
+            return Err(format!("a file of the session cannot be written; {}", self.status()));
         }
-        Ok(())
+        Ok(self.status())
+    }
+}
+
+impl SessionView for Sources {
+    fn status(&self) -> String {
+        Self::status(self)
+    }
+
+    fn outcomes(&self) -> Outcomes {
+        Outcomes { obeyed: self.risk.commands.value(), refused: self.risk.commands_refused.value() }
     }
 }

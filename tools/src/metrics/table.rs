@@ -2,45 +2,27 @@
 //!
 //! Names follow the Prometheus conventions: `_total` for counters, base units (`_seconds`, `_bytes`).
 
+use super::family::{Kind, Metric, Out};
 use super::sources::Sources;
 use crate::cli::output::snake;
-use prometheus::proto::{Counter, Gauge, LabelPair, Metric as Sample, MetricFamily, MetricType};
-use prometheus::{Encoder, TextEncoder};
+use crate::session::keeper::KeeperCounters;
 use spinward_engine::risk::OrderState;
 use spinward_engine::strategy::Refused;
 use spinward_engine::words::{EventKind, FrameKind, RejectCode, ReportKind};
 use spinward_recorder::InterferenceTotals;
 
-/// Counter or gauge.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
-    Counter,
-    Gauge,
-}
-
-/// Takes samples: labels and value.
-pub(super) type Out<'a> = &'a mut dyn FnMut(&[(&str, &str)], f64);
-
-/// One metric family.
-pub(super) struct Metric {
-    pub(super) name: &'static str,
-    pub(super) kind: Kind,
-    pub(super) help: &'static str,
-    pub(super) read: fn(&Sources, Out<'_>),
-}
-
-const fn counter(name: &'static str, help: &'static str, read: fn(&Sources, Out<'_>)) -> Metric {
+const fn counter(name: &'static str, help: &'static str, read: fn(&Sources, Out<'_>)) -> Metric<Sources> {
     Metric { name, kind: Kind::Counter, help, read }
 }
 
-const fn gauge(name: &'static str, help: &'static str, read: fn(&Sources, Out<'_>)) -> Metric {
+const fn gauge(name: &'static str, help: &'static str, read: fn(&Sources, Out<'_>)) -> Metric<Sources> {
     Metric { name, kind: Kind::Gauge, help, read }
 }
 
 const NANO: f64 = 1e-9;
 
 /// Every metric there is.
-pub(super) const TABLE: &[Metric] = &[
+pub(super) const TABLE: &[Metric<Sources>] = &[
     // -- sequencer
     counter("spinward_ingress_frames_total", "Frames put into the ingress ring.", |s, out| {
         out(&[], s.pipeline.sequencer.frames.value() as f64);
@@ -329,6 +311,13 @@ pub(super) const TABLE: &[Metric] = &[
         },
     ),
     gauge(
+        "spinward_feed_position",
+        "Number of the message of a numbered feed that is told next; it stands still while a loss is mended.",
+        |s, out| {
+            out(&[], s.stream.position.value() as f64);
+        },
+    ),
+    gauge(
         "spinward_gateway_state",
         "Order gateway: session 0 down, 1 catching up, 2 ready, 3 stopping, 4 over; breaker 0 closed, 1 open, 2 half-open.",
         |s, out| {
@@ -464,6 +453,83 @@ pub(super) const TABLE: &[Metric] = &[
             }
         },
     ),
+    // -- compression and retention
+    counter(
+        "spinward_journal_compactions_total",
+        "Sealed segments by whether they could be compressed.",
+        |s, out| {
+            out(&[("outcome", "compressed")], s.keeper.compressed.value() as f64);
+            out(&[("outcome", "failed")], s.keeper.failed.value() as f64);
+        },
+    ),
+    counter(
+        "spinward_journal_compacted_bytes_total",
+        "Bytes of compressed segments, before and after.",
+        |s, out| {
+            for (when, counter) in ["before", "after"].iter().zip(&s.keeper.bytes) {
+                out(&[("when", when)], counter.value() as f64);
+            }
+        },
+    ),
+    gauge(
+        "spinward_retention_sessions",
+        "Sessions on disk at the last look, by what becomes of them.",
+        |s, out| {
+            for ((_, fate), gauge) in KeeperCounters::FATES.iter().zip(&s.keeper.sessions) {
+                out(&[("fate", fate)], gauge.value() as f64);
+            }
+        },
+    ),
+    gauge("spinward_retention_bytes", "Bytes of all sessions on disk at the last look.", |s, out| {
+        out(&[], s.keeper.bytes_kept.value() as f64);
+    }),
+    counter(
+        "spinward_retention_removed_bytes_total",
+        "Bytes of old sessions' streams that were removed.",
+        |s, out| {
+            out(&[], s.keeper.bytes_removed.value() as f64);
+        },
+    ),
+    // -- ClickHouse
+    counter("spinward_clickhouse_rows_total", "Rows that the server has acknowledged.", |s, out| {
+        if let Some(rows) = &s.clickhouse {
+            out(&[], rows.rows.value() as f64);
+        }
+    }),
+    counter("spinward_clickhouse_inserts_total", "Inserts, by what became of them.", |s, out| {
+        if let Some(rows) = &s.clickhouse {
+            out(&[("outcome", "acknowledged")], rows.inserts.value() as f64);
+            out(&[("outcome", "tried_again")], rows.retries.value() as f64);
+        }
+    }),
+    counter(
+        "spinward_clickhouse_troubles_total",
+        "Times that the rows had to wait: server away, refusal, another schema; `/health` has the last one's text.",
+        |s, out| {
+            if let Some(rows) = &s.clickhouse {
+                out(&[], rows.troubles.value() as f64);
+            }
+        },
+    ),
+    gauge("spinward_clickhouse_is_in_trouble", "1 while something keeps the rows waiting.", |s, out| {
+        if let Some(rows) = &s.clickhouse {
+            out(&[], f64::from(u8::from(rows.trouble().is_some())));
+        }
+    }),
+    gauge(
+        "spinward_clickhouse_lag_frames",
+        "Frames in the journal of which the server may not have every row.",
+        |s, out| {
+            if let Some(rows) = &s.clickhouse {
+                out(&[], rows.lag_frames() as f64);
+            }
+        },
+    ),
+    gauge("spinward_clickhouse_lag_seconds", "Age of the oldest of them, at most.", |s, out| {
+        if let Some(rows) = &s.clickhouse {
+            out(&[], rows.lag_seconds());
+        }
+    }),
     // -- latency
     gauge(
         "spinward_latency_seconds",
@@ -559,68 +625,10 @@ fn position_labels<'a>(
     ]
 }
 
-/// The text exposition format.
-pub(super) fn render(sources: &Sources) -> String {
-    let mut families = Vec::with_capacity(TABLE.len());
-    for metric in TABLE {
-        let mut family = MetricFamily::default();
-        family.set_name(metric.name.to_owned());
-        family.set_help(metric.help.to_owned());
-        family.set_field_type(match metric.kind {
-            Kind::Counter => MetricType::COUNTER,
-            Kind::Gauge => MetricType::GAUGE,
-        });
-        let mut samples: Vec<Sample> = Vec::new();
-        (metric.read)(sources, &mut |labels, value| {
-            let pairs: Vec<LabelPair> = labels
-                .iter()
-                .map(|(name, value)| {
-                    let mut pair = LabelPair::default();
-                    pair.set_name((*name).to_owned());
-                    pair.set_value((*value).to_owned());
-                    pair
-                })
-                .collect();
-            let mut sample = Sample::from_label(pairs);
-            match metric.kind {
-                Kind::Counter => {
-                    let mut counter = Counter::default();
-                    counter.set_value(value);
-                    sample.set_counter(counter);
-                }
-                Kind::Gauge => {
-                    let mut gauge = Gauge::default();
-                    gauge.set_value(value);
-                    sample.set_gauge(gauge);
-                }
-            }
-            samples.push(sample);
-        });
-        if !samples.is_empty() {
-            family.set_metric(samples);
-            families.push(family);
-        }
-    }
-    let mut text = Vec::new();
-    match TextEncoder::new().encode(&families, &mut text) {
-        Ok(()) => String::from_utf8(text).unwrap_or_default(),
-        Err(error) => format!("# cannot render: {error}\n"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
     #[test]
     fn names_follow_the_conventions_and_stand_once() {
-        let mut names = BTreeSet::new();
-        for metric in TABLE {
-            assert!(names.insert(metric.name), "{} stands twice", metric.name);
-            assert!(metric.name.starts_with("spinward_"), "{}", metric.name);
-            assert_eq!(metric.name.ends_with("_total"), metric.kind == Kind::Counter, "{}", metric.name);
-            assert!(metric.help.ends_with('.'), "{}", metric.name);
-        }
+        crate::metrics::family::check_names(super::TABLE);
     }
 }

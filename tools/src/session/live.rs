@@ -2,10 +2,12 @@
 //!
 //! 1. settings → stages, feed, venue: the world outside of the engine
 //! 2. session folder, manifest, journal and audit (a preparer thread of their own)
-//! 3. side thread: metrics, operator's socket, Ctrl-C
+//! 3. side thread: metrics, operator's socket, Ctrl-C; the threads that write rows to ClickHouse and look after old files
 //! 4. the pipeline's threads; this thread looks on: live line, interval logs, kill latch
-//! 5. everything sealed, the summary made
+//! 5. everything sealed, ClickHouse given time for the rest, the summary made
 
+use super::clickhouse::{self, RowWriter};
+use super::keeper::KeeperThread;
 use super::latch::LatchFile;
 use super::recover::Recovered;
 use super::registry::Registry;
@@ -33,6 +35,7 @@ use spinward_recorder::{
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, SystemTime};
 
@@ -41,6 +44,8 @@ pub(crate) struct LiveOptions {
     pub(crate) command_line: Vec<String>,
     pub(crate) resume: Option<PathBuf>,
     pub(crate) is_quiet: bool,
+    /// The URL of the command line's ClickHouse server, with its login.
+    pub(crate) clickhouse: Option<String>,
 }
 
 /// How often this thread looks on.
@@ -73,6 +78,8 @@ pub(crate) fn run(
     if let Some(warning) = host::unused_isolation(&host, &topology) {
         eprintln!("warning: {warning}");
     }
+    let server = clickhouse::server(settings, options.clickhouse.as_deref())?;
+    server.as_ref().map_or(Ok(()), clickhouse::check)?;
     let root = &settings.session.folder;
     std::fs::create_dir_all(root).with_context(|| format!("cannot make the folder {}", root.display()))?;
 
@@ -144,6 +151,7 @@ pub(crate) fn run(
     // 3 and 4: threads
     let (socket, sender) = operator_queue(INBOX_SLOTS);
     let mut sources = Sources::new(settings, &stages, &world.counters(), &journal, &audit);
+    let appended = journal.counters();
     let mut tap = SessionTap::new(clock.clone(), Some(audit), Some(latency), 0, outcome)
         .with_changes(Arc::clone(&changes));
     if settings.audit().durability == Durability::Sync {
@@ -179,11 +187,22 @@ pub(crate) fn run(
     if let Some(watch) = &watch {
         sources.add_interference(watch.totals());
     }
+    let rows = match server {
+        Some(server) => Some(RowWriter::start(server, &settings.clickhouse, registry, &folder, appended)?),
+        None => None,
+    };
+    if let Some(rows) = &rows {
+        sources.add_clickhouse(rows.counters());
+    }
+    let keeper = KeeperThread::start(settings, &folder)?;
+    sources.add_keeper(keeper.counters());
     let sources = Arc::new(sources);
+    let is_enough = Arc::new(AtomicBool::new(false));
     let side = side.start(SideParts {
         sources: Arc::clone(&sources),
         sender,
         progress: Arc::clone(pipeline.progress()),
+        is_enough: Arc::clone(&is_enough),
     })?;
     let mut line = LiveLine::new(options.is_quiet);
     let follow_latch = || -> anyhow::Result<()> {
@@ -249,14 +268,16 @@ pub(crate) fn run(
     if let Some(error) = failure.get() {
         problems.push(error.to_string());
     }
-    side.stop();
     drop(preparer);
     ended.at = rfc3339(self::now());
     ended.reason = if problems.is_empty() { "end of the session".to_owned() } else { problems.join("; ") };
     manifest.ended = Some(ended);
     manifest.write(&folder.manifest())?;
+    let clickhouse = rows.map(|rows| rows.finish(|| is_enough.load(Ordering::Relaxed)));
+    drop(keeper);
+    side.stop();
     let attribution = Attribution::new(settings, &folder, &sources);
-    Ok(Summary::new(
+    let summary = Summary::new(
         settings,
         &folder,
         &sources,
@@ -265,7 +286,8 @@ pub(crate) fn run(
         collector.summary(),
         attribution,
         problems,
-    ))
+    );
+    Ok(Summary { clickhouse, ..summary })
 }
 
 /// Looks for interference, unless that is switched off.

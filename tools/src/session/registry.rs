@@ -4,11 +4,12 @@ use serde::de::DeserializeOwned;
 use spinward_config::{ConfigError, StrategySpec};
 use spinward_engine::strategy::{ImbalanceTaker, MarketMaker, Strategy};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-type Factory = Box<dyn Fn(&StrategySpec) -> Result<Box<dyn Strategy>, ConfigError> + Send + Sync>;
+type Factory = Arc<dyn Fn(&StrategySpec) -> Result<Box<dyn Strategy>, ConfigError> + Send + Sync>;
 
 /// Kinds by name.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Registry {
     kinds: BTreeMap<String, Factory>,
 }
@@ -43,7 +44,7 @@ impl Registry {
                 }),
             }
         };
-        self.kinds.insert(kind.to_owned(), Box::new(factory));
+        self.kinds.insert(kind.to_owned(), Arc::new(factory));
     }
 
     pub(crate) fn names(&self) -> Vec<&str> {

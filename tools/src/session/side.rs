@@ -5,10 +5,11 @@ use crate::metrics::{self, Sources};
 use anyhow::Context;
 use spinward_config::Settings;
 use spinward_engine::pipeline::Progress;
-use spinward_gateways::operator::{OperatorSender, OperatorServer};
+use spinward_gateways::operator::{OperatorSender, OperatorServer, SessionView};
 use spinward_recorder::SessionFolder;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -25,6 +26,8 @@ pub(crate) struct SideParts {
     pub(crate) sources: Arc<Sources>,
     pub(crate) sender: OperatorSender,
     pub(crate) progress: Arc<Progress>,
+    /// Set by a second Ctrl-C: what is still waited for behind the session is left.
+    pub(crate) is_enough: Arc<AtomicBool>,
 }
 
 /// The running thread.
@@ -70,19 +73,22 @@ impl Side {
             .name("spinward-side".to_owned())
             .spawn(move || {
                 runtime.block_on(async move {
-                    let SideParts { sources, sender, progress } = parts;
+                    let SideParts { sources, sender, progress, is_enough } = parts;
                     if let Some(listener) = listener {
                         let sources = Arc::clone(&sources);
                         tokio::spawn(metrics::serve(listener, sources));
                     }
                     if let Some(operator) = operator {
-                        let status = Arc::clone(&sources);
-                        tokio::spawn(operator.run(sender.with_status(Arc::new(move || status.status()))));
+                        let session: Arc<dyn SessionView> = Arc::clone(&sources) as _;
+                        tokio::spawn(operator.run(sender.with_session(session)));
                     }
                     tokio::spawn(metrics::watch_runtime(Arc::clone(&sources)));
                     tokio::spawn(async move {
-                        if tokio::signal::ctrl_c().await.is_ok() {
+                        let mut is_second = false;
+                        while tokio::signal::ctrl_c().await.is_ok() {
                             progress.stop();
+                            is_enough.store(is_second, Ordering::Relaxed);
+                            is_second = true;
                         }
                     });
                     // The sender's end of the session; that it is gone means the same.

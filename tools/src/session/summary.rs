@@ -1,5 +1,6 @@
 //! What a session has come to: for people, and as JSON.
 
+use super::clickhouse::WriterEnd;
 use super::embedded::BothEnds;
 use crate::attribution::tail::{self, Outlier};
 use crate::cli::output::{self, Table, line};
@@ -22,6 +23,8 @@ pub(crate) struct PositionRow {
     pub(crate) bought_lots: i64,
     pub(crate) sold_lots: i64,
     pub(crate) fills: u64,
+    /// What the open lots cost, signed as the position.
+    pub(crate) cost_nanos: i64,
     pub(crate) realized_nanos: i64,
     pub(crate) unrealized_nanos: i64,
     pub(crate) fees_nanos: i64,
@@ -137,6 +140,9 @@ pub(crate) struct Summary {
     /// Of a session on an exchange of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) exchange: Option<BothEnds>,
+    /// Of a session whose rows go to ClickHouse while it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) clickhouse: Option<WriterEnd>,
 }
 
 impl Summary {
@@ -185,6 +191,7 @@ impl Summary {
             digests: digest_rows(digests),
             problems,
             exchange: None,
+            clickhouse: None,
         }
     }
 
@@ -196,6 +203,25 @@ impl Summary {
     pub(crate) fn print_json(&self) -> Result<(), serde_json::Error> {
         line(serde_json::to_string_pretty(self)?);
         Ok(())
+    }
+
+    fn print_clickhouse(&self, end: &WriterEnd) {
+        let rows = output::count(end.rows);
+        let what = match (end.is_whole, end.is_verified) {
+            (true, true) => "all of the session, every row and column compared".to_owned(),
+            (true, false) => "all of the session, not compared".to_owned(),
+            (false, _) => {
+                format!("up to frame {} of {}", output::count(end.frame), output::count(self.frames))
+            }
+        };
+        line(format!("rows      {rows} on {}: {what}", end.server));
+        if let Some(trouble) = &end.trouble {
+            line(format!("          {trouble}"));
+        }
+        let next = if end.is_whole { "verify" } else { "load" };
+        if !end.is_verified {
+            line(format!("          go on with  spinward clickhouse {next} {}", self.session));
+        }
     }
 
     pub(crate) fn print(&self) {
@@ -227,11 +253,14 @@ impl Summary {
             output::count(self.fills),
             output::count(self.open_orders)
         ));
-        if let Some(BothEnds { executions, open_orders, differences }) = &self.exchange {
+        if let Some(BothEnds { executions, open_orders, cash_nanos, differences }) = &self.exchange {
             let (executions, open) = (output::count(*executions), output::count(*open_orders));
-            line(format!("exchange  {executions} executions, {open} orders open"));
+            let cash = output::money(*cash_nanos);
+            line(format!("exchange  {executions} executions, {open} orders open, money {cash}"));
             if differences.is_empty() {
-                line("          EQUAL at both ends: every position, every open order");
+                line(
+                    "          EQUAL at both ends: every position, every open order, money to the last cent",
+                );
             }
             for difference in differences {
                 line(format!("          DIFFERENT {difference}"));
@@ -311,6 +340,9 @@ impl Summary {
             line(format!("PROBLEM   {problem}"));
         }
         line("");
+        if let Some(rows) = &self.clickhouse {
+            self.print_clickhouse(rows);
+        }
         line(format!("check it  spinward replay {}", self.session));
     }
 }
@@ -337,6 +369,7 @@ fn positions(settings: &Settings, finished: &Finished) -> Vec<PositionRow> {
                 bought_lots: position.bought.lots(),
                 sold_lots: position.sold.lots(),
                 fills: position.fills,
+                cost_nanos: position.cost.nanos(),
                 realized_nanos: position.realized.nanos(),
                 unrealized_nanos: position.unrealized.nanos(),
                 fees_nanos: position.fees.nanos(),

@@ -48,7 +48,8 @@ impl World {
                 let simulation = simulation(settings, recovered, clock)?.with_stamps(has_stamps);
                 Ok(Self::Simulated(Box::new(simulation)))
             }
-            VenueKind::Ouch => {
+            // One of the session's own is a venue that speaks OUCH by now.
+            VenueKind::Ouch | VenueKind::Exchange => {
                 let driver = live(settings, recovered, clock)?.with_stamps(has_stamps);
                 Ok(Self::Live(Box::new(driver)))
             }

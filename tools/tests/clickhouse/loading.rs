@@ -1,9 +1,11 @@
 //! Schema, exactly-once loading, verification.
 
 use crate::server::Server;
-use crate::setup::{run, session_of};
+use crate::setup::{latest, run, session_of};
 use crate::support::Program;
-use std::process::Stdio;
+use spinward_recorder::segments;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
 
 #[test]
 fn a_schema_is_made_once_and_a_column_that_differs_is_named_before_anything_is_written() {
@@ -88,6 +90,9 @@ fn a_load_and_a_server_killed_in_the_middle_of_inserts_leave_every_row_exactly_o
     server.run(&program);
     assert!(loader.wait().unwrap().success());
 
+    let mark = std::fs::read_to_string(session.join("exported")).unwrap();
+    assert!(mark.trim_end().ends_with("/hft, verified"), "compared at its end, and marked: {mark}");
+
     let verified = program.run(&server.words("verify", Some(&session))).with_code(0).json();
     assert_eq!(verified["is_equal"], true, "{verified}");
     assert_eq!(verified["tables"]["market_data"], summary["events"], "{verified}");
@@ -118,4 +123,63 @@ fn a_load_and_a_server_killed_in_the_middle_of_inserts_leave_every_row_exactly_o
     server.ask("ALTER TABLE hft.trades DELETE WHERE sequence = 2 SETTINGS mutations_sync = 2");
     let wrong = program.run(&server.words("verify", Some(&session))).with_code(1).json();
     assert!(wrong["differences"].to_string().contains("\"rows\""), "{wrong}");
+    assert_eq!(std::fs::read_to_string(session.join("exported")).unwrap(), mark, "one line for one server");
+}
+
+/// A session that runs until it is killed, with frames in its journal.
+fn start(program: &Program) -> (Child, PathBuf) {
+    let before = latest(program);
+    let words = ["run", "--duration", "1h", "--metrics", "off", "--quiet"];
+    let mut running = program.command(&words).stderr(Stdio::null()).spawn().unwrap();
+    loop {
+        let found = latest(program).filter(|folder| before.as_ref() != Some(folder));
+        if let Some(folder) = found
+            && segments(&folder.journal())
+                .is_ok_and(|all| all.first().is_some_and(|first| first.first_sequence.is_some()))
+        {
+            return (running, folder.path().to_owned());
+        }
+        assert_eq!(running.try_wait().unwrap(), None, "the session runs");
+    }
+}
+
+#[test]
+fn a_session_is_marked_as_exported_only_when_all_of_it_is_there_and_was_compared() {
+    let program = Program::new();
+    let Some(server) = Server::start(&program, "marks") else { return };
+    program.run(&server.words("migrate", None)).with_code(0);
+    let marked = |session: &Path| session.join("exported").exists();
+
+    // One that runs, and one that was killed: only whoever says so gets it marked.
+    let (mut running, session) = start(&program);
+    let loaded = program.run(&server.words("load", Some(&session))).with_code(0).json();
+    assert_eq!((&loaded["is_whole"], &loaded["is_marked"]), (&false.into(), &false.into()), "{loaded}");
+    running.kill().unwrap();
+    running.wait().unwrap();
+    program.run(&server.words("load", Some(&session))).with_code(0);
+    program.run(&server.words("verify", Some(&session))).with_code(0);
+    assert!(!marked(&session), "it has no end");
+    program.run(&[&server.words("load", Some(&session))[..], &["--killed"]].concat()).with_code(0);
+    assert!(marked(&session), "somebody says that nothing more will come");
+    let (mut running, session) = start(&program);
+    program.run(&[&server.words("load", Some(&session))[..], &["--killed"]].concat());
+    assert!(!marked(&session), "it runs, whatever is said");
+    running.kill().unwrap();
+    running.wait().unwrap();
+
+    // One that has ended, and a row that is not what it was.
+    let summary = run(&program, &["--duration", "200ms", "--pace", "max", "--seed", "2"]);
+    let session = session_of(&program, &summary);
+    server.ask("ALTER TABLE hft.trades ADD CONSTRAINT none CHECK sequence < 0");
+    let refused = program.run(&server.words("load", Some(&session))).with_code(1);
+    assert!(refused.err.contains("ClickHouse refused"), "{}", refused.err);
+    assert!(!marked(&session), "the load was broken off");
+    server.ask("ALTER TABLE hft.trades DROP CONSTRAINT none");
+    program.run(&server.words("load", Some(&session))).with_code(0);
+    assert!(marked(&session), "loaded by two, compared in the end");
+    std::fs::remove_file(session.join("exported")).unwrap();
+    server.ask("ALTER TABLE hft.trades UPDATE qty = qty + 1 WHERE sequence = 1 SETTINGS mutations_sync = 2");
+    let wrong = program.run(&server.words("load", Some(&session))).with_code(1).json();
+    assert_eq!((&wrong["load"]["rows"], &wrong["is_marked"]), (&0.into(), &false.into()), "{wrong}");
+    assert!(!marked(&session) && wrong["differences"][0]["what"] == "qty", "{wrong}");
 }

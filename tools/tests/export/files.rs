@@ -197,3 +197,43 @@ fn wrong_words_and_folders_are_refused_with_the_way_out() {
     refused(&["--to", "jsonl", "--out", "z"], "holds another export", 2);
     assert!(program.path("full/letter.txt").exists());
 }
+
+#[test]
+fn an_export_marks_the_session_only_if_it_is_everything_of_one_that_has_ended() {
+    let program = Program::new();
+    let session = session_of(&program, &run(&program, &["--duration", "300ms", "--pace", "max"]));
+    let mark = || std::fs::read_to_string(session.join("exported")).ok();
+    let not_all: [&[&str]; 4] = [
+        &["--what", "all", "--symbol", "AAAA", "--out", "one-symbol"],
+        &["--what", "all", "--from", "1", "--out", "from"],
+        &["--what", "all", "--to-time", "2100-01-01T00:00:00Z", "--out", "to"],
+        &[
+            "--what",
+            "market_data,trades,orders,fills,verdicts,latency,positions,health,instruments",
+            "--out",
+            "some",
+        ],
+    ];
+    for words in not_all {
+        let report = export(&program, &session, &[&["--to", "csv"], words].concat());
+        assert_eq!((&report["is_marked"], mark()), (&false.into(), None), "{words:?}");
+    }
+    // Its manifest tells of another frame more than its journal has.
+    let manifest = std::fs::read_to_string(session.join("manifest.toml")).unwrap();
+    let frames = manifest.lines().find(|line| line.starts_with("frames = ")).unwrap();
+    std::fs::write(session.join("manifest.toml"), manifest.replace(frames, &format!("{frames}0"))).unwrap();
+    let report = export(&program, &session, &["--to", "parquet", "--what", "all", "--out", "other"]);
+    assert_eq!((&report["is_marked"], mark()), (&false.into(), None));
+    // It has no end.
+    let ended = manifest.find("[ended]").unwrap();
+    let end = ended + manifest[ended + 1..].find("\n[").unwrap() + 1;
+    std::fs::write(session.join("manifest.toml"), format!("{}{}", &manifest[..ended], &manifest[end..]))
+        .unwrap();
+    let report = export(&program, &session, &["--to", "parquet", "--what", "all", "--out", "no-end"]);
+    assert_eq!((&report["is_marked"], mark()), (&false.into(), None));
+    std::fs::write(session.join("manifest.toml"), &manifest).unwrap();
+
+    let report = export(&program, &session, &["--to", "parquet", "--what", "all", "--out", "all"]);
+    assert_eq!(report["is_marked"], true, "{report}");
+    assert!(mark().unwrap().trim_end().ends_with("Parquet in all"));
+}

@@ -34,7 +34,8 @@ pub(crate) struct Ledger {
     /// Greatest order number that a verdict or a recovery speaks of, by strategy.
     pub(crate) numbers: BTreeMap<u16, u64>,
     pub(crate) fills: usize,
-    executions: BTreeSet<u64>,
+    /// By order, too: two orders of one account that meet have one number of the venue's.
+    executions: BTreeSet<(u64, OrderId)>,
 }
 
 impl Ledger {
@@ -140,7 +141,7 @@ impl Ledger {
     }
 
     fn filled(&mut self, report: &Report) {
-        if !self.executions.insert(report.exec.get()) {
+        if !self.executions.insert((report.exec.get(), report.order)) {
             return;
         }
         self.fills += 1;

@@ -3,17 +3,17 @@
 use super::{JournalArgs, Stream, open};
 use crate::cli::output::{self, Table, line};
 use crate::failure::{Failure, Outcome};
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use clap::Args;
 use serde_json::{Value, json};
 use spinward_recorder::{
-    COMPACT_LEVEL, Compacted, Manifest, SessionFolder, compact, is_in_use, repair, rfc3339,
+    COMPACT_LEVEL, Compacted, Fate, Judged, Retention, SessionFolder, compact, is_in_use, mark_exported,
+    remove_streams, repair,
 };
-use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 pub(super) fn repair_session(folder: &SessionFolder, as_json: bool) -> Outcome {
     let mut report = json!({});
@@ -105,18 +105,8 @@ pub(super) fn mark(args: &MarkArgs) -> Outcome {
     if is_in_use(&folder.journal())? {
         return Err(Failure::Work(anyhow!("session {} still runs: mark it when it has ended", folder.id())));
     }
-    let path = folder.exported();
-    let now =
-        i64::try_from(SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos()).unwrap_or(i64::MAX);
-    let mut file = std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(&path)
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    let text = args.exported_to.replace(['\n', '\r'], " ");
-    writeln!(file, "{} {text}", rfc3339(spinward_engine::words::Nanos::new(now)))
-        .and_then(|()| file.sync_all())
-        .with_context(|| format!("cannot write {}", path.display()))?;
+    mark_exported(&folder, &args.exported_to)?;
+    let text = &args.exported_to;
     if args.of.json {
         line(json!({ "session": folder.id(), "exported_to": text }));
     } else {
@@ -144,70 +134,21 @@ pub(crate) struct PruneArgs {
     json: bool,
 }
 
-/// Why a session stays, or that it goes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Fate {
-    Goes,
-    Runs,
-    NotExported,
-    LastOfItsName,
-    Young,
-}
-
-impl Fate {
-    fn text(self) -> &'static str {
-        match self {
-            Self::Goes => "goes",
-            Self::Runs => "stays: it runs",
-            Self::NotExported => "stays: not exported",
-            Self::LastOfItsName => "stays: the last of its name",
-            Self::Young => "stays",
-        }
-    }
-}
-
 pub(super) fn prune(args: &PruneArgs) -> Outcome {
     if args.older_than.is_none() && args.above.is_none() {
         return Err(Failure::Usage(anyhow!("give --older-than DAYS, --above MIB or both")));
     }
-    let sessions = SessionFolder::list(&args.sessions).map_err(Failure::usage)?;
-    let mut total: u64 = 0;
-    let mut found = Vec::new();
-    for session in &sessions {
-        let bytes = bytes_of(session.path())?;
-        total += bytes;
-        found.push((session, bytes, age(session)?));
-    }
-    let limit = args.above.map(|mib| mib.saturating_mul(1 << 20));
-    let days = args.older_than.map(|days| Duration::from_secs(days.saturating_mul(86_400)));
-    // The newest of each name is what the next session resumes from.
-    let mut names = BTreeSet::new();
-    let mut last: BTreeSet<&str> = BTreeSet::new();
-    for session in sessions.iter().rev() {
-        if names.insert(session.name()) {
-            last.insert(session.id());
-        }
-    }
+    let rules = Retention {
+        older_than: args.older_than.map(|days| Duration::from_secs(days.saturating_mul(86_400))),
+        bytes_max: args.above.map(|mib| mib.saturating_mul(1 << 20)),
+    };
+    let judged = rules.judge(&args.sessions).map_err(Failure::usage)?;
     let (mut table, mut rows, mut freed) = (Table::new(["session", "size", "what"]), Vec::new(), 0);
-    for (session, bytes, age) in found {
-        let is_old = days.is_some_and(|days| age >= days);
-        let is_above = limit.is_some_and(|limit| total > limit);
-        let fate = if is_in_use(&session.journal())? {
-            Fate::Runs
-        } else if !is_old && !is_above {
-            Fate::Young
-        } else if last.contains(session.id()) {
-            Fate::LastOfItsName
-        } else if !session.exported().is_file() {
-            Fate::NotExported
-        } else {
-            Fate::Goes
-        };
+    for Judged { session, bytes, fate } in judged {
         if fate == Fate::Goes {
-            total -= bytes;
             freed += bytes;
             if args.delete {
-                delete(session)?;
+                remove_streams(&session)?;
             }
         }
         rows.push(json!({ "session": session.id(), "bytes": bytes, "what": fate.text() }));
@@ -222,39 +163,4 @@ pub(super) fn prune(args: &PruneArgs) -> Outcome {
         line(format!("{} {said}", output::bytes(freed)));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Since its end; for one that was killed, since its manifest was last written.
-fn age(session: &SessionFolder) -> Result<Duration, Failure> {
-    let ended = Manifest::read(&session.manifest()).ok().and_then(|manifest| manifest.ended);
-    let ended = ended.and_then(|ended| ended.at.parse::<jiff::Timestamp>().ok());
-    let at: SystemTime = match ended {
-        Some(at) => at.into(),
-        None => std::fs::metadata(session.path())
-            .and_then(|metadata| metadata.modified())
-            .with_context(|| format!("session {}", session.path().display()))?,
-    };
-    Ok(at.elapsed().unwrap_or_default())
-}
-
-fn bytes_of(folder: &Path) -> Result<u64, Failure> {
-    let mut bytes = 0;
-    for entry in std::fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
-        let entry = entry?;
-        let metadata = entry.metadata()?;
-        bytes += if metadata.is_dir() { bytes_of(&entry.path())? } else { metadata.len() };
-    }
-    Ok(bytes)
-}
-
-/// Everything but the manifest and the mark: they tell what there was, with the digests that it was sealed by, and where it went. The journal goes last, as
-/// a folder without one is no session.
-fn delete(session: &SessionFolder) -> Result<(), Failure> {
-    for folder in [session.latency(), session.audit(), session.journal()] {
-        if folder.is_dir() {
-            std::fs::remove_dir_all(&folder)
-                .with_context(|| format!("cannot remove {}", folder.display()))?;
-        }
-    }
-    Ok(())
 }

@@ -71,6 +71,9 @@ pub(crate) fn run(args: &CatArgs) -> Outcome {
     let folder = open(&args.of)?;
     let mut printer = Printer::new(&folder, &args.filter, args.of.json)?;
     let journal = folder.journal();
+    // Where the clock was set back a later frame may be earlier, so a frame behind the time is no end; the segments' ranges tell.
+    let last = JournalReader::last_frame_before(&journal, printer.to)?.unwrap_or(u64::MAX);
+    printer.frames = *printer.frames.start()..=last.min(*printer.frames.end());
     // What is decoded depends on everything before it; what is not may begin in the middle.
     let mut reader = match (printer.decoder.is_some(), args.filter.from_frame, printer.from) {
         (false, Some(frame), _) => JournalReader::open_at_frame(&journal, frame)?,

@@ -1,0 +1,143 @@
+//! A session that writes its rows to the server itself.
+
+use crate::server::Server;
+use crate::setup::session_of;
+use crate::support::Program;
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+
+/// Words of a session that writes to this server.
+fn words<'a>(server: &'a Server, url: &'a str, rest: &[&'a str]) -> Vec<&'a str> {
+    let first = ["run", "--clickhouse", url, "--metrics", "off", "--quiet", "--json", "--config"];
+    [&first[..], &[server.database.as_str()], rest].concat()
+}
+
+/// The built-in configuration with this server's database, in a file named as that.
+fn configure(program: &Program, server: &Server, changes: &[(&str, &str)]) {
+    let mut config = program.run(&["config", "init"]).with_code(0).out;
+    let database = format!("database = \"{}\"", server.database);
+    for (from, to) in [("database = \"hft\"", database.as_str())].iter().chain(changes) {
+        assert_eq!(config.matches(from).count(), 1, "{from:?} stands once in the built-in configuration");
+        config = config.replacen(from, to, 1);
+    }
+    std::fs::write(program.path(&server.database), config).unwrap();
+}
+
+/// The end of a session, from its standard output.
+fn summary(session: Child) -> Value {
+    let output = session.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {told}"))
+}
+
+fn exported(program: &Program, summary: &Value) -> (PathBuf, Option<String>) {
+    let session = session_of(program, summary);
+    let mark = std::fs::read_to_string(session.join("exported")).ok();
+    (session, mark)
+}
+
+#[test]
+fn a_server_that_is_killed_and_stopped_under_a_session_has_every_row_once_when_the_session_has_ended() {
+    let program = Program::new();
+    let Some(mut server) = Server::own("live") else { return };
+    server.run(&program);
+    program.run(&server.words("migrate", None)).with_code(0);
+    configure(&program, &server, &[("batch_time = \"1s\"", "batch_time = \"50ms\"")]);
+    let url = server.url.clone();
+    let words = words(&server, &url, &["--duration", "15s", "--pace", "realtime"]);
+    let mut session = program.command(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let rows = |server: &Server| server.number("SELECT count() FROM hft.market_data");
+    let mut had = 0;
+    // Blocks come each 50 ms, so a kill meets some of them on their way.
+    for _ in 0..4 {
+        while rows(&server) < had + 3_000 {
+            assert_eq!(session.try_wait().unwrap(), None, "the session runs");
+        }
+        server.kill();
+        assert_eq!(session.try_wait().unwrap(), None, "the session does not notice");
+        server.run(&program);
+        had = rows(&server);
+    }
+    let summary = summary(session);
+    let end = &summary["clickhouse"];
+    assert_eq!((end["is_whole"].as_bool(), end["is_verified"].as_bool()), (Some(true), Some(true)), "{end}");
+    assert_eq!(end["trouble"], Value::Null);
+    let (folder, mark) = exported(&program, &summary);
+    assert!(mark.unwrap().trim_end().ends_with(&format!("{}/live, verified", &server.url[7..])));
+
+    let verified = program.run(&server.words("verify", Some(&folder))).with_code(0).json();
+    assert_eq!(verified["is_equal"], true, "{verified}");
+    assert_eq!(verified["tables"]["market_data"], summary["events"], "{verified}");
+    assert_eq!(verified["tables"]["fills"], summary["fills"]);
+    assert_eq!(verified["tables"]["risk_log"], summary["intents"]);
+    assert_eq!(verified["tables"]["sessions"], 1);
+    let bars = "SELECT toInt64(sum(qty)) FROM hft.bars";
+    let trades = "SELECT sum(qty) FROM hft.trades WHERE is_counted AND price > 0";
+    assert_eq!(server.number(bars), server.number(trades), "views saw each trade once");
+    let again = program.run(&server.words("load", Some(&folder))).with_code(0).json();
+    assert_eq!(again["load"]["rows"], 0, "{again}");
+}
+
+#[test]
+fn a_session_whose_server_never_comes_is_whole_and_says_how_to_load_it() {
+    let program = Program::new();
+    let Some(mut server) = Server::own("late") else { return };
+    configure(&program, &server, &[("catch_up = \"30s\"", "catch_up = \"100ms\"")]);
+    // The login of a command line is in no manifest.
+    let url = server.url.replace("http://", "http://default:@");
+    let words = words(&server, &url, &["--duration", "1s", "--pace", "max"]);
+    let session = program.command(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let summary = summary(session);
+    let end = &summary["clickhouse"];
+    assert_eq!((end["rows"].as_u64(), end["is_whole"].as_bool()), (Some(0), Some(false)), "{end}");
+    assert!(end["trouble"].as_str().unwrap().contains("cannot reach ClickHouse at"), "{end}");
+    let (folder, mark) = exported(&program, &summary);
+    assert_eq!(mark, None);
+    let manifest = std::fs::read_to_string(folder.join("manifest.toml")).unwrap();
+    assert!(!manifest.contains("default:@") && manifest.contains(&server.url), "{manifest}");
+
+    server.run(&program);
+    program.run(&server.words("migrate", None)).with_code(0);
+    program.run(&server.words("load", Some(&folder))).with_code(0);
+    let verified = program.run(&server.words("verify", Some(&folder))).with_code(0).json();
+    assert_eq!(verified["tables"]["market_data"], summary["events"], "{verified}");
+}
+
+#[test]
+fn a_session_is_refused_while_a_column_differs_and_goes_on_when_it_comes_to_differ_later() {
+    let program = Program::new();
+    let Some(mut server) = Server::own("older") else { return };
+    server.run(&program);
+    program.run(&server.words("migrate", None)).with_code(0);
+    configure(&program, &server, &[("batch_time = \"1s\"", "batch_time = \"50ms\"")]);
+    server.ask("ALTER TABLE hft.fills MODIFY COLUMN qty Int32");
+    let url = server.url.clone();
+    let refused = program.run(&words(&server, &url, &[])).with_code(2);
+    assert!(refused.err.contains(".fills.qty is Int32, this program writes Int64"), "{}", refused.err);
+    assert!(!program.path("sessions").exists(), "nothing was begun");
+    server.ask("ALTER TABLE hft.fills MODIFY COLUMN qty Int64");
+
+    let words = words(&server, &url, &["--duration", "8s", "--pace", "realtime"]);
+    let mut session = program.command(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while server.number("SELECT count() FROM hft.market_data") == 0 {
+        assert_eq!(session.try_wait().unwrap(), None, "the session runs");
+    }
+    // A server that comes back from an old backup, and is mended.
+    server.ask("ALTER TABLE hft.market_data RENAME COLUMN venue_time TO time_of_venue");
+    let stuck = server.number("SELECT max(sequence) FROM hft.market_data");
+    std::thread::park_timeout(std::time::Duration::from_millis(500));
+    assert_eq!(
+        server.number("SELECT max(sequence) FROM hft.market_data"),
+        stuck,
+        "nothing is written past it"
+    );
+    server.ask("ALTER TABLE hft.market_data RENAME COLUMN time_of_venue TO venue_time");
+    let summary = summary(session);
+    let end = &summary["clickhouse"];
+    assert_eq!((end["is_whole"].as_bool(), end["is_verified"].as_bool()), (Some(true), Some(true)), "{end}");
+    let verified =
+        program.run(&server.words("verify", Some(&session_of(&program, &summary)))).with_code(0).json();
+    assert_eq!(verified["tables"]["market_data"], summary["events"], "{verified}");
+}
