@@ -10,6 +10,7 @@ mod batch;
 mod market;
 mod trading;
 mod stamps;
+mod outs;
 mod input;
 mod source;
 

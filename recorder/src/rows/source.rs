@@ -1,8 +1,9 @@
 //! [`RowSource`]: the journal through the stages, on the thread that calls, and every row on its way out.
 
-use super::batch::{Batch, Names, Row};
+use super::batch::{Batch, Names};
 use super::input::{Found, Input};
 use super::market::{self, Place, TradeSeen};
+use super::outs::Outs;
 use super::schema::Table;
 use super::stamps;
 use super::trading::{self, Change, Tracker};
@@ -25,8 +26,6 @@ use std::time::Duration;
 
 /// Frames between two calls of [`RowSink::progress`].
 const FRAMES_PER_LOOK: u64 = 1 << 16;
-
-const DAY_NS: i64 = 86_400_000_000_000;
 
 /// Takes rows.
 pub trait RowSink {
@@ -138,106 +137,6 @@ struct Nowhere;
 impl Egress for Nowhere {
     fn send(&mut self, _: &Outbound) -> bool {
         true
-    }
-}
-
-/// One wanted table.
-struct Out {
-    batch: Batch,
-    /// Rows of the session so far, wanted or not.
-    sequence: u64,
-    /// The first one that is given.
-    first: u64,
-    /// The one before which no batch ends.
-    whole: u64,
-    /// Rows given.
-    rows: u64,
-}
-
-/// Every wanted table, by its number.
-struct Outs {
-    outs: Vec<Option<Out>>,
-    wanted: RowsWanted,
-    names: Names,
-    /// Instruments whose rows are wanted; empty: all.
-    is_wanted: Vec<bool>,
-    day: i64,
-}
-
-impl Outs {
-    fn new(wanted: RowsWanted, strategies: &[String]) -> Self {
-        let outs = Table::EVERY
-            .into_iter()
-            .map(|table| {
-                let first = wanted.first_rows.get(table as usize).copied().unwrap_or(1);
-                let whole = wanted.whole_rows.get(table as usize).copied().unwrap_or(0);
-                let is_wanted = wanted.tables.contains(&table);
-                is_wanted.then(|| Out { batch: Batch::new(table), sequence: 0, first, whole, rows: 0 })
-            })
-            .collect();
-        let mut names = Names { instruments: vec![String::new()], strategies: vec![String::new()] };
-        names.strategies.extend(strategies.iter().cloned());
-        Self { outs, wanted, names, is_wanted: Vec::new(), day: i64::MIN }
-    }
-
-    fn wants(&self, table: Table) -> bool {
-        self.outs.get(table as usize).is_some_and(Option::is_some)
-    }
-
-    fn learn<'a>(&mut self, symbols: impl Iterator<Item = &'a str>) {
-        self.names.instruments.truncate(1);
-        self.names.instruments.extend(symbols.map(str::to_owned));
-        if !self.wanted.symbols.is_empty() {
-            let wanted = &self.wanted.symbols;
-            self.is_wanted =
-                self.names.instruments.iter().skip(1).map(|name| wanted.contains(name)).collect();
-        }
-    }
-
-    /// Begins a row unless nobody wants it; rows are numbered all the same.
-    #[inline]
-    fn row(
-        &mut self,
-        table: Table,
-        time: Nanos,
-        instrument: Option<InstrumentId>,
-        write: impl FnOnce(&mut Row<'_>, u64, &Names),
-    ) {
-        let Some(Some(out)) = self.outs.get_mut(table as usize) else { return };
-        out.sequence += 1;
-        if out.sequence < out.first || time < self.wanted.from || time >= self.wanted.to {
-            return;
-        }
-        if !self.wanted.symbols.is_empty()
-            && !instrument.and_then(|id| self.is_wanted.get(id.index())).copied().unwrap_or(false)
-        {
-            return;
-        }
-        write(&mut out.batch.row(), out.sequence, &self.names);
-    }
-
-    fn give(&mut self, sink: &mut dyn RowSink, at_least: usize) -> Result<(), RowError> {
-        for out in self.outs.iter_mut().flatten() {
-            let rows = out.batch.rows();
-            if rows >= at_least && out.sequence >= out.whole {
-                out.rows += rows as u64;
-                sink.rows(&mut out.batch, &self.names).map_err(RowError::Sink)?;
-                out.batch.clear();
-            }
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn at(&mut self, time: Nanos, sink: &mut dyn RowSink) -> Result<(), RowError> {
-        if self.wanted.splits_days {
-            let day = time.get().div_euclid(DAY_NS);
-            if day != self.day {
-                self.day = day;
-                self.give(sink, 1)?;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -357,8 +256,7 @@ impl RowSource {
         self.outs.give(sink, 1)?;
         sink.progress(self.totals.frames);
         sink.given(self.totals.frames);
-        self.totals.rows =
-            self.outs.outs.iter().flatten().map(|out| (out.batch.table().name(), out.rows)).collect();
+        self.totals.rows = self.outs.given().collect();
         Ok(self.totals)
     }
 
@@ -610,6 +508,3 @@ fn audited(
     totals.unaudited += 1;
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

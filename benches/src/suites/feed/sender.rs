@@ -1,6 +1,5 @@
 //! Packets made beforehand, and a thread that sends them at a settled pace.
 
-use crate::bench::now;
 use crate::error::LabError;
 use crate::lab::Market;
 use crate::pingpong::pin;
@@ -9,14 +8,16 @@ use spinward_gateways::mold::PacketBuilder;
 use spinward_gateways::soup::Alpha;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// Messages a second while the opening is sent, which is not measured: slow enough for every receiver.
 const OPENING_RATE: u64 = 150_000;
 
-/// The end is told so many times, as an exchange does.
-const ENDS: usize = 50;
+/// The end is told every millisecond until the receiver has it, for so long at most: packets before it may fill the kernel's buffer.
+const END_MAX: Duration = Duration::from_secs(10);
 
 /// A market's day in MoldUDP64.
 pub(super) struct Packets {
@@ -64,6 +65,7 @@ pub(super) struct Sent {
 /// A sender that waits for its receiver.
 pub(super) struct Sender {
     begin: SyncSender<SocketAddr>,
+    is_received: Arc<AtomicBool>,
     thread: JoinHandle<Result<Sent, LabError>>,
 }
 
@@ -76,6 +78,7 @@ impl Sender {
 
     pub(super) fn join(self) -> Result<Sent, LabError> {
         drop(self.begin);
+        self.is_received.store(true, Ordering::Release);
         self.thread.join().map_err(|_| LabError::failed("the sender panicked"))?
     }
 }
@@ -90,11 +93,13 @@ pub(super) fn start(
 ) -> Sender {
     let (begin, begun) = sync_channel(1);
     let packets = Arc::clone(packets);
+    let is_received = Arc::<AtomicBool>::default();
+    let has_it = Arc::clone(&is_received);
     let thread = std::thread::spawn(move || {
         pin(core);
-        send(&packets, messages, opening, rate, &begun)
+        send(&packets, messages, opening, rate, &begun, &has_it)
     });
-    Sender { begin, thread }
+    Sender { begin, is_received, thread }
 }
 
 fn send(
@@ -103,6 +108,7 @@ fn send(
     opening: usize,
     rate: u64,
     begun: &Receiver<SocketAddr>,
+    is_received: &AtomicBool,
 ) -> Result<Sent, LabError> {
     let address = begun.recv().map_err(LabError::failed)?;
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).map_err(LabError::failed)?;
@@ -130,15 +136,13 @@ fn send(
     }
     let ended_at = clock.ticks();
     let mut builder = PacketBuilder::new(session(), sent as u64 + 1, 1_400);
-    for _ in 0..ENDS {
+    let end = Instant::now();
+    while !is_received.load(Ordering::Acquire) && end.elapsed() < END_MAX {
         builder.end_of_session(&mut |packet| {
             // A receiver that has read the first one may be gone.
             let _ = socket.send(packet);
         });
-        let until = now().get() + 1_000_000;
-        while now().get() < until {
-            std::hint::spin_loop();
-        }
+        std::thread::park_timeout(Duration::from_millis(1));
     }
     Ok(Sent { messages: sent as u64, ended_at, due_at: due })
 }
