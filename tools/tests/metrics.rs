@@ -143,7 +143,7 @@ fn every_family_of_the_table_moves_over_a_trading_day_with_its_mishaps() {
     busy(folder.path());
     // An earlier session of that name, exported: it goes.
     for words in [
-        ["run", "--duration=100ms", "--pace=max", "--metrics=off", "--quiet", "--sessions=."],
+        ["run", "--paper", "--duration=100ms", "--pace=max", "--metrics=off", "--sessions=."],
         ["journal", "mark", "latest", "--sessions=.", "--exported-to=the archive", "--json"],
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_spinward")).args(words).current_dir(&folder).output();

@@ -94,6 +94,8 @@ pub struct LiveDriver {
     buffer: Box<[u8]>,
     timer_interval: Nanos,
     next_tick: Nanos,
+    /// The session's length, until it begins: with the first look, not while memory is taken.
+    duration: Option<Nanos>,
     until: Option<Nanos>,
     /// No more market data: the session ends.
     is_closing: bool,
@@ -141,7 +143,8 @@ impl LiveDriver {
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
             timer_interval: config.timer_interval,
             next_tick: start.after(config.timer_interval),
-            until: config.duration.map(|span| start.after(span)),
+            duration: config.duration,
+            until: None,
             is_closing: false,
             is_venue_over: false,
             offered: None,
@@ -280,6 +283,9 @@ impl LiveDriver {
             self.poll_venue(time);
         }
         let is_lost = self.failure.get().is_some();
+        if let Some(span) = self.duration.take() {
+            self.until = Some(time.after(span));
+        }
         if is_lost || self.until.is_some_and(|until| time >= until) {
             self.close(time);
         }

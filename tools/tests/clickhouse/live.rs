@@ -9,7 +9,7 @@ use std::process::{Child, Stdio};
 
 /// Words of a session that writes to this server.
 fn words<'a>(server: &'a Server, url: &'a str, rest: &[&'a str]) -> Vec<&'a str> {
-    let first = ["run", "--clickhouse", url, "--metrics", "off", "--quiet", "--json", "--config"];
+    let first = ["run", "--paper", "--clickhouse", url, "--metrics", "off", "--quiet", "--json", "--config"];
     [&first[..], &[server.database.as_str()], rest].concat()
 }
 

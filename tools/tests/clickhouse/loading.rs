@@ -129,7 +129,7 @@ fn a_load_and_a_server_killed_in_the_middle_of_inserts_leave_every_row_exactly_o
 /// A session that runs until it is killed, with frames in its journal.
 fn start(program: &Program) -> (Child, PathBuf) {
     let before = latest(program);
-    let words = ["run", "--duration", "1h", "--metrics", "off", "--quiet"];
+    let words = ["run", "--paper", "--duration", "1h", "--metrics", "off", "--quiet"];
     let mut running = program.command(&words).stderr(Stdio::null()).spawn().unwrap();
     loop {
         let found = latest(program).filter(|folder| before.as_ref() != Some(folder));

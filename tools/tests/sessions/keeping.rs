@@ -19,7 +19,7 @@ fn segments_are_compressed_under_a_follower_while_the_session_runs_and_it_is_the
     let program = Program::new();
     let config =
         configuration(&program, &[AT_ONCE, ("segment_bytes = \"256KiB\"", "segment_bytes = \"64KiB\"")]);
-    let words = ["run", "--config", text(&config), "--duration", "8s", "--pace", "realtime"];
+    let words = ["run", "--paper", "--config", text(&config), "--duration", "8s", "--pace", "realtime"];
     let words = [&words[..], &["--metrics", "off", "--quiet", "--json"]].concat();
     let mut child = program.command(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let session = loop {
@@ -69,7 +69,7 @@ fn a_session_removes_what_was_exported_before_it_and_nothing_else() {
     }
     let keeps = ("#keep_bytes = \"500GiB\"", "keep_bytes = \"1KiB\"");
     let config = configuration(&program, &[keeps, ("compact = \"background\"", "compact = \"off\"")]);
-    let words = ["run", "--config", text(&config), "--duration", "1s", "--pace", "realtime"];
+    let words = ["run", "--paper", "--config", text(&config), "--duration", "1s", "--pace", "realtime"];
     let ran = program.run(&[&words[..], &["--metrics", "off", "--quiet", "--json"]].concat()).with_code(0);
     assert!(ran.err.contains("1 session(s) are over journal.keep_"), "{}", ran.err);
     for (session, stays) in [(&before[0], false), (&before[1], true), (&before[2], false), (&other, true)] {
