@@ -7,6 +7,10 @@ use serde_json::Value;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
+/// A block each 50 ms; and however busy the machine is, the end of the session waits.
+const IN_SMALL_BLOCKS: [(&str, &str); 2] =
+    [("batch_time = \"1s\"", "batch_time = \"50ms\""), ("catch_up = \"30s\"", "catch_up = \"30min\"")];
+
 /// Words of a session that writes to this server.
 fn words<'a>(server: &'a Server, url: &'a str, rest: &[&'a str]) -> Vec<&'a str> {
     let first = ["run", "--clickhouse", url, "--metrics", "off", "--quiet", "--json", "--config"];
@@ -44,7 +48,7 @@ fn a_server_that_is_killed_and_stopped_under_a_session_has_every_row_once_when_t
     let Some(mut server) = Server::own("live") else { return };
     server.run(&program);
     program.run(&server.words("migrate", None)).with_code(0);
-    configure(&program, &server, &[("batch_time = \"1s\"", "batch_time = \"50ms\"")]);
+    configure(&program, &server, &IN_SMALL_BLOCKS);
     let url = server.url.clone();
     let words = words(&server, &url, &["--duration", "15s", "--pace", "realtime"]);
     let mut session = program.command(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -111,7 +115,7 @@ fn a_session_is_refused_while_a_column_differs_and_goes_on_when_it_comes_to_diff
     let Some(mut server) = Server::own("older") else { return };
     server.run(&program);
     program.run(&server.words("migrate", None)).with_code(0);
-    configure(&program, &server, &[("batch_time = \"1s\"", "batch_time = \"50ms\"")]);
+    configure(&program, &server, &IN_SMALL_BLOCKS);
     server.ask("ALTER TABLE hft.fills MODIFY COLUMN qty Int32");
     let url = server.url.clone();
     let refused = program.run(&words(&server, &url, &[])).with_code(2);
