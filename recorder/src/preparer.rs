@@ -19,16 +19,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Pause of the thread when there is nothing to do.
 const PAUSE: Duration = Duration::from_millis(1);
 /// The same on the thread of a stream that waits for the disk.
 const PAUSE_SYNC: Duration = Duration::from_micros(20);
-/// So long behind a flush it does not sleep: waking up takes as long as a good part of a flush.
-const AWAKE: Duration = Duration::from_millis(1);
-/// Between two looks while it is awake: each one takes the writer's cache line away for a moment.
-const LOOK_AWAKE: Duration = Duration::from_micros(4);
 
 /// How a stream is laid out on the disk and how soon it is safe there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -170,7 +166,6 @@ impl Preparer {
         self.spawn("spinward-sync", move || {
             // 50 µs by default, and an order waits for this thread. A kernel that refuses leaves it at that.
             let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
-            let mut awake_until = Instant::now();
             while !shared.is_stopped.load(Ordering::Acquire) {
                 // A stream that is being finished on another thread is busy with itself.
                 let (work, is_done) =
@@ -178,14 +173,8 @@ impl Preparer {
                 if is_done {
                     break;
                 }
-                let now = Instant::now();
-                if work > 0 {
-                    awake_until = now + AWAKE;
-                } else if now < awake_until {
-                    while now.elapsed() < LOOK_AWAKE {
-                        thread::yield_now();
-                    }
-                } else {
+                // It sleeps also right behind a flush: one that stays awake has used up its share of a busy core when it is needed.
+                if work == 0 {
                     thread::park_timeout(PAUSE_SYNC);
                 }
             }
