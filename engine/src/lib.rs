@@ -10,6 +10,7 @@
 pub mod words;
 pub mod counters;
 mod memory;
+pub mod state;
 pub mod normalizer;
 pub mod book;
 pub mod strategy;

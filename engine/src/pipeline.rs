@@ -18,6 +18,7 @@ mod driver;
 mod sequencer;
 mod stages;
 mod straight;
+mod replica;
 mod taps;
 mod topology;
 mod runtime;
@@ -31,6 +32,7 @@ pub use progress::Progress;
 pub use runtime::{
     CoreCounters, CoreReport, Finished, Pipeline, PipelineConfig, PipelineCounters, Stages, StartError,
 };
+pub use replica::Replica;
 pub use sequencer::{OPERATOR_SOURCE, SequencerCounters};
 pub use stages::AgentCounters;
 pub use stall::Stall;

@@ -5,6 +5,7 @@
 //! events and gives everything else to the decoder of the feed.
 
 use spinward_engine::normalizer::{Decoder, EventBatch, MessageMeta};
+use spinward_engine::state::{StateError, StateReader, StateWriter};
 use spinward_engine::words::{
     DecodeError, Event, EventKind, InstrumentId, InstrumentTable, MarketStatus, SourceId,
 };
@@ -161,6 +162,17 @@ impl<D: Decoder> Decoder for NoticeDecoder<D> {
         out: &mut EventBatch,
     ) {
         self.messages.link(meta, up, instruments, out);
+    }
+
+    fn save(&self, state: &mut StateWriter) {
+        let Self { messages, source: _, is_snapshot } = self;
+        state.bool(*is_snapshot);
+        messages.save(state);
+    }
+
+    fn load(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.is_snapshot = state.bool()?;
+        self.messages.load(state)
     }
 }
 
