@@ -7,6 +7,8 @@ pub(crate) mod embedded;
 pub(crate) mod world;
 pub(crate) mod live;
 pub(crate) mod replay;
+pub(crate) mod replica;
+pub(crate) mod restore;
 pub(crate) mod recover;
 pub(crate) mod side;
 pub(crate) mod watch;

@@ -300,24 +300,34 @@ fn resumed(
     session: &Path,
 ) -> Result<Recovered, Failure> {
     let folder = replay::find(root, session)?;
-    let recovered = recover::recover(&folder, registry)?;
+    let mut recovered = recover::recover(&folder, registry)?;
     let instruments: Vec<String> = settings.instruments.iter().map(|i| i.symbol.clone()).collect();
     let strategies: Vec<String> = settings.strategies.iter().map(|spec| spec.name.clone()).collect();
-    if recovered.instruments != instruments || recovered.strategies != strategies {
+    let left: Vec<String> = recovered.strategies.iter().map(|(name, _)| name.clone()).collect();
+    if recovered.instruments != instruments || left != strategies {
         return Err(Failure::Usage(anyhow!(
             "--resume {}: that session had instruments {:?} and strategies {:?}; give the same ones in the same order, as positions and orders are kept by them",
             session.display(),
             recovered.instruments,
-            recovered.strategies,
+            left,
         )));
     }
+    let kinds: Vec<String> = settings.strategies.iter().map(|spec| spec.kind.clone()).collect();
+    recovered.keep_states_of(&kinds);
+    for refused in &recovered.how.refused {
+        eprintln!("warning: snapshot not used: {refused}");
+    }
     eprintln!(
-        "resuming {}: {} position(s), {} open order(s){}",
+        "resuming {}: {} position(s), {} open order(s){}; {}",
         recovered.session,
         recovered.positions(),
         recovered.open_orders(),
-        if recovered.latch.is_some() { ", halted" } else { "" }
+        if recovered.latch.is_some() { ", halted" } else { "" },
+        recovered.how,
     );
+    for name in &recovered.begin_anew {
+        eprintln!("note: strategy {name} begins anew: the earlier session has saved no state of it");
+    }
     Ok(recovered)
 }
 
