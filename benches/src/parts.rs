@@ -6,7 +6,9 @@ use spinward_engine::book::{BookConfig, BookStage};
 use spinward_engine::normalizer::Normalizer;
 use spinward_engine::pipeline::{PipelineConfig, Stages};
 use spinward_engine::risk::{Collar, InstrumentLimits, Risk, RiskConfig, StrategyInstrument, StrategyLimits};
-use spinward_engine::strategy::{ImbalanceTaker, ImbalanceTakerParameters, StrategyRunner, StrategySlot};
+use spinward_engine::strategy::{
+    ImbalanceTaker, ImbalanceTakerParameters, Strategy, StrategyRunner, StrategySlot,
+};
 use spinward_engine::words::{
     Fees, Instrument, InstrumentId, InstrumentTable, Money, Nanos, Price, Qty, SessionCalendar, SourceId,
     StrategyId, Symbol, TickTable, TradingTerms,
@@ -64,8 +66,9 @@ pub fn risk_config(table: &InstrumentTable) -> RiskConfig {
                 .collect(),
         }],
         open_orders_max: 1_024,
-        message_rate_max: 20_000,
-        message_rate_window: Nanos::from_millis(100),
+        // Never reached: what is refused measures nothing.
+        message_rate_max: 4_096,
+        message_rate_window: Nanos::from_millis(1),
         duplicate_window: Nanos::ZERO,
         stale_after: Nanos::from_secs(60),
         egress_slots: PipelineConfig::default().egress_slots,
@@ -94,31 +97,41 @@ pub fn stages(market: &Market, traded: usize) -> Result<Stages, LabError> {
         order_qty: 100,
         position_limit: 1_000,
         levels: 5,
-        entry_imbalance_ppm: 200_000,
+        entry_imbalance_ppm: 800_000,
         exit_imbalance_ppm: 0,
-        max_spread_ticks: 10,
+        max_spread_ticks: 1,
         cool_down_ms: 0,
         holding_time_ms: 1_000,
         pause_after_reject_ms: 0,
     })
     .map_err(LabError::failed)?;
-    let slots = if traded == 0 {
-        Vec::new()
-    } else {
-        vec![StrategySlot {
-            id: StrategyId::new(0),
-            name: "taker".to_owned(),
-            strategy: Box::new(taker),
-            instruments: table.iter().map(|instrument| instrument.id).collect(),
-            intent_ttl: Nanos::from_secs(1),
-            max_in_flight: 128,
-            max_open_orders: 128,
-        }]
-    };
+    let strategy: Option<Box<dyn Strategy>> = (traded > 0).then(|| Box::new(taker) as Box<dyn Strategy>);
+    assemble(decoder(market), &book_config(market), &table, strategy)
+}
+
+/// Decoder, books, one strategy on all instruments of the table (or none), risk.
+///
+/// # Errors
+/// A part refuses its settings.
+pub fn assemble(
+    decoder: Itch50Decoder,
+    book: &BookConfig,
+    table: &InstrumentTable,
+    strategy: Option<Box<dyn Strategy>>,
+) -> Result<Stages, LabError> {
+    let slots = strategy.into_iter().map(|strategy| StrategySlot {
+        id: StrategyId::new(0),
+        name: "probe".to_owned(),
+        strategy,
+        instruments: table.iter().map(|instrument| instrument.id).collect(),
+        intent_ttl: Nanos::from_secs(1),
+        max_in_flight: 128,
+        max_open_orders: 128,
+    });
     Ok(Stages {
-        normalizer: Normalizer::new(vec![Box::new(decoder(market))], table.clone()),
-        book: BookStage::new(&book_config(market)).map_err(LabError::failed)?,
-        runners: vec![StrategyRunner::new(slots, table.clone()).map_err(LabError::failed)?],
-        risk: Risk::new(&risk_config(&table), &table).map_err(LabError::failed)?,
+        normalizer: Normalizer::new(vec![Box::new(decoder)], table.clone()),
+        book: BookStage::new(book).map_err(LabError::failed)?,
+        runners: vec![StrategyRunner::new(slots.collect(), table.clone()).map_err(LabError::failed)?],
+        risk: Risk::new(&risk_config(table), table).map_err(LabError::failed)?,
     })
 }

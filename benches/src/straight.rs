@@ -56,6 +56,10 @@ pub trait Probe {
     fn end(&mut self, has_order: bool) {
         let _ = has_order;
     }
+    /// What leaves risk for the venue or goes back to the strategy.
+    fn sent(&mut self, outbound: &Outbound) {
+        let _ = outbound;
+    }
     /// What risk has just been given, and what it said.
     fn risk(&mut self, input: &RiskInput<'_>, verdicts: &VerdictBatch) {
         let _ = (input, verdicts);
@@ -204,6 +208,7 @@ impl Straight {
                     probe.risk(&input, &self.verdicts);
                 }
                 for outbound in self.sent.drain(..) {
+                    probe.sent(&outbound);
                     self.exec += 1;
                     self.orders += u64::from(matches!(outbound, Outbound::Order(_)));
                     self.answers.extend(refused(&outbound));

@@ -4,6 +4,8 @@ mod book;
 mod codecs;
 mod durability;
 mod exchange;
+mod feed;
+mod gateway;
 mod journal;
 pub(crate) mod ring;
 mod risk;
@@ -13,6 +15,7 @@ mod stamps;
 mod sweep;
 mod throughput;
 mod tick_to_order;
+mod wire;
 
 #[cfg(test)]
 pub(crate) use book::decoded;
@@ -44,6 +47,12 @@ pub enum Suite {
     Risk,
     /// One command into the matching engine.
     Exchange,
+    /// One order through the order gateway.
+    Gateway,
+    /// Packets of a feed into the books.
+    Feed,
+    /// From a packet to the order that comes of it, over sockets.
+    Wire,
     /// What measuring costs.
     Stamps,
     /// What a closed loop hides.
@@ -54,7 +63,7 @@ pub enum Suite {
 
 impl Suite {
     /// All of them.
-    pub const EVERY: [Suite; 12] = [
+    pub const EVERY: [Suite; 15] = [
         Suite::Ring,
         Suite::Stages,
         Suite::TickToOrder,
@@ -64,6 +73,9 @@ impl Suite {
         Suite::Codecs,
         Suite::Risk,
         Suite::Exchange,
+        Suite::Gateway,
+        Suite::Feed,
+        Suite::Wire,
         Suite::Stamps,
         Suite::Stall,
         Suite::Sweep,
@@ -81,6 +93,9 @@ impl Suite {
             Suite::Codecs => "codecs",
             Suite::Risk => "risk",
             Suite::Exchange => "exchange",
+            Suite::Gateway => "gateway",
+            Suite::Feed => "feed",
+            Suite::Wire => "wire",
             Suite::Stamps => "stamps",
             Suite::Stall => "stall",
             Suite::Sweep => "sweep",
@@ -130,6 +145,9 @@ pub fn run(suite: Suite, bench: &mut Bench<'_>, rates: &[u64]) -> Result<Extra, 
         Suite::Codecs => codecs::run(bench)?,
         Suite::Risk => risk::run(bench)?,
         Suite::Exchange => exchange::run(bench)?,
+        Suite::Gateway => gateway::run(bench)?,
+        Suite::Feed => feed::run(bench)?,
+        Suite::Wire => wire::run(bench)?,
         Suite::Stamps => stamps::run(bench)?,
         Suite::Stall => stall::run(bench)?,
         Suite::Sweep => extra.curve = sweep::run(bench, rates)?,

@@ -2,6 +2,7 @@
 
 mod engine;
 mod market;
+mod receive;
 mod venue;
 mod exchange;
 
@@ -37,6 +38,7 @@ impl Settings {
         let mut checker = Checker { settings: self, problems: Vec::new() };
         checker.session();
         checker.feed();
+        checker.receive();
         checker.venue();
         checker.simulation();
         checker.pipeline();
@@ -60,7 +62,9 @@ impl Settings {
         let mut problems = self.check();
         let mut checker = Checker { settings: self, problems: Vec::new() };
         checker.host(host);
+        checker.receive_host(host);
         checker.files();
+        checker.sockets();
         problems.extend(checker.problems);
         problems.sort();
         problems.dedup();

@@ -26,8 +26,9 @@ pub use settings::{
     AccountSettings, Address, ArrivalKind, BinanceSettings, BookSettings, CoreSettings, Endpoint,
     ExchangeSettings, FaultSettings, FeedKind, FeedSettings, Interface, JournalSettings, LatencySettings,
     LimitKind, ListingSettings, MetricsSettings, OperatorSettings, Pace, PaperSettings, PipelineSettings,
-    PortAddress, Preset, RiskSettings, SessionSettings, Settings, SimulationSettings, SocketPath, StallStage,
-    SyntheticSettings, TopologySettings, VenueKind, VenueSettings, known_keys,
+    PortAddress, Preset, ReceiveBy, ReceiveSettings, RiskSettings, SessionSettings, Settings,
+    SimulationSettings, SocketPath, StallStage, SyntheticSettings, TopologySettings, VenueKind,
+    VenueSettings, known_keys,
 };
 pub use strategy::{IMBALANCE_TAKER, MARKET_MAKER, Parameters, StrategySpec, parameters};
 

@@ -11,7 +11,8 @@ use std::path::PathBuf;
 pub struct Overrides {
     /// `--feed`: `synthetic`, `itch50:FILE`, `pcap:FILE[,FILE…]` or `binance:FILE[,FILE…]`.
     pub feed: Option<String>,
-    /// `--venue`: `paper` or `ouch:ADDRESS`.
+    /// `--venue`: `exchange`, `paper` or `ouch:ADDRESS`. With `feed` and without it, the venue `exchange` of the configuration becomes `paper`: it is a
+    /// market of its own.
     pub venue: Option<String>,
     /// `--date`: the session's date of an ITCH file.
     pub date: Option<String>,
@@ -58,6 +59,12 @@ impl Settings {
             }
         });
         applying.also("--venue", "venue.address", overrides.venue.is_some());
+        if overrides.feed.is_some()
+            && overrides.venue.is_none()
+            && applying.settings.venue.kind == VenueKind::Exchange
+        {
+            applying.settings.venue.kind = VenueKind::Paper;
+        }
         applying.also("--feed", "feed.date", overrides.feed.is_some());
         applying.read("--date", "feed.date", overrides.date.as_deref(), date_of, |settings, date| {
             settings.feed.date = Some(date);
@@ -188,8 +195,11 @@ fn venue_of(text: &str) -> Result<(VenueKind, Option<Endpoint>), Wrong> {
     match text.split_once(':') {
         None if text == "paper" => Ok((VenueKind::Paper, None)),
         None if text == "ouch" => Ok((VenueKind::Ouch, None)),
+        None if text == "exchange" => Ok((VenueKind::Exchange, None)),
         Some(("ouch", address)) => Ok((VenueKind::Ouch, Some(Endpoint::from_text(address)?))),
-        None | Some(_) => Err(Wrong::new(format!("{text:?} is not a venue"), "use paper or ouch:ADDRESS")),
+        None | Some(_) => {
+            Err(Wrong::new(format!("{text:?} is not a venue"), "use exchange, paper or ouch:ADDRESS"))
+        }
     }
 }
 

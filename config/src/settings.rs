@@ -2,6 +2,7 @@
 
 mod engine;
 mod market;
+mod receive;
 mod outputs;
 mod latency;
 mod venue;
@@ -15,6 +16,7 @@ pub use market::{
     SimulationSettings, SyntheticSettings,
 };
 pub use outputs::{Address, JournalSettings, MetricsSettings, OperatorSettings, SocketPath};
+pub use receive::{ReceiveBy, ReceiveSettings};
 pub use venue::{LimitKind, VenueKind, VenueSettings};
 
 use crate::calendar::CalendarSettings;

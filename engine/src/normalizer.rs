@@ -332,7 +332,8 @@ impl Normalizer {
 impl Snapshot for Normalizer {
     fn save(&self, state: &mut StateWriter) {
         let Self { decoders, instruments, batch: _, assembly, too_large, timer_ticks, counters: _ } = self;
-        state.list(decoders.iter(), |state, decoder| state.section(b"decoder\0", |state| decoder.save(state)));
+        state
+            .list(decoders.iter(), |state, decoder| state.section(b"decoder\0", |state| decoder.save(state)));
         instruments.save(state);
         state.count(assembly.len());
         state.raw(assembly);

@@ -22,6 +22,7 @@ mod replica;
 mod taps;
 mod topology;
 mod runtime;
+mod side;
 
 pub use agent::{StageStamp, StampMode};
 pub use driver::{Driver, ExitStamps, Inbox, Next};
@@ -29,11 +30,12 @@ pub use gap::{GAPS_WAITING_MAX, Gap, GapLog};
 pub use idle::IdleStrategy;
 pub use lane::{BATCH_MAX, Head, RiskLane, StrategyLane};
 pub use progress::Progress;
+pub use replica::Replica;
 pub use runtime::{
     CoreCounters, CoreReport, Finished, Pipeline, PipelineConfig, PipelineCounters, Stages, StartError,
 };
-pub use replica::Replica;
 pub use sequencer::{OPERATOR_SOURCE, SequencerCounters};
+pub use side::{SideCore, Turn};
 pub use stages::AgentCounters;
 pub use stall::Stall;
 pub use taps::{FrameSink, NoJournal, NoTap, SinkAnswer, SlotSink, SlotView};

@@ -295,7 +295,8 @@ impl<'a> StateReader<'a> {
 
 /// Saves a stack of free places of a table of `capacity`, which began as `capacity − 1, …, 1, 0`: how much of that is still as it was, then the rest.
 pub(crate) fn save_free(free: &[u32], capacity: usize, state: &mut StateWriter) {
-    let untouched = free.iter().zip((0..capacity as u32).rev()).take_while(|(at, first)| **at == *first).count();
+    let untouched =
+        free.iter().zip((0..capacity as u32).rev()).take_while(|(at, first)| **at == *first).count();
     state.count(untouched);
     let rest = free.get(untouched..).unwrap_or(&[]);
     state.list(rest.iter(), |state, at| state.u32(*at));

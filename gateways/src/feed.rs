@@ -1,7 +1,12 @@
 //! [`MarketFeed`]: recorded or generated market data, message by message, in the order of receive time.
 
+mod waits;
+
+pub use waits::Waits;
+
 use crate::mold::ReceiverCounters;
 use spinward_engine::counters::Gauge;
+use spinward_engine::pipeline::CoreReport;
 use spinward_engine::words::Nanos;
 use std::sync::Arc;
 
@@ -44,6 +49,16 @@ pub trait MarketFeed: Send {
     /// Goes on to the message after it.
     fn advance(&mut self);
 
+    /// Whether [`MarketFeed::peek`] will find a message without looking anywhere for it: no system call. False is always allowed.
+    fn has_message(&self) -> bool {
+        false
+    }
+
+    /// The thread that receives for it, if it has one on a core of its own.
+    fn core(&self) -> Option<CoreReport> {
+        None
+    }
+
     /// What the receiver of its stream counts, if it has one.
     fn stream(&self) -> Option<Arc<StreamCounters>> {
         None
@@ -70,6 +85,12 @@ pub struct StreamCounters {
     pub lost: Gauge,
     /// Snapshots that were fetched whole.
     pub snapshots: Gauge,
+    /// Times that the receiver's thread had no room to hand messages over, and stopped reading until it had.
+    pub handover_full: Gauge,
+    /// Packets that the kernel dropped because the socket's buffer was full, by line: A, B.
+    pub kernel_drops: [Gauge; 2],
+    /// From the kernel's receipt of a packet to ours, of lines A and B. Empty where the kernel stamps nothing.
+    pub kernel_waits: Waits,
 }
 
 impl StreamCounters {
@@ -87,5 +108,11 @@ impl StreamCounters {
         self.gaps.set(shown(counters.gaps));
         self.requests.set(shown(counters.requests));
         self.lost.set(shown(counters.lost));
+    }
+
+    /// Packets that the kernel dropped, of all lines.
+    pub fn kernel_drops(&self) -> u64 {
+        let drops: i64 = self.kernel_drops.iter().map(Gauge::value).sum();
+        u64::try_from(drops).unwrap_or(0)
     }
 }

@@ -25,3 +25,10 @@ pub use wire::{Be16, Be32, Be48, Be64, Mpid, Price4, Price8, Stock};
 
 /// Bytes of the longest message (`I`).
 pub const MESSAGE_BYTES_MAX: usize = 50;
+
+/// The stock locate of a message (offset 1 of every type); 0, which is no symbol's, for what is too short.
+#[inline]
+pub fn locate(message: &[u8]) -> u16 {
+    let bytes = message.get(1..).and_then(|rest| rest.first_chunk::<2>());
+    bytes.map_or(0, |bytes| u16::from_be_bytes(*bytes))
+}

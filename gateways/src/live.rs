@@ -7,17 +7,22 @@
 //!  order entry (TCP) ◀──▶ OuchGateway ──▶ report frames, commands to risk ───────────┘
 //! ```
 //!
-//! Everything is polled by the sequencer's core: no socket ever waits. Frames have the time of their receipt by the clock on the wall, so a session is
+//! Everything is polled by the sequencer's core, or the sockets of the feed by a thread of their own: no socket ever waits. Frames have the time of their receipt by the clock on the wall, so a session is
 //! reproduced from its journal, not from its seed.
 
 mod driver;
 mod feed;
+mod handover;
+mod intake;
+mod line;
 mod queue;
+mod resync;
 mod snapshot;
 mod stream;
 
 pub use driver::{LiveConfig, LiveDriver};
 pub use feed::{MoldFeed, MoldFeedConfig, MoldFeedError};
+pub use line::LineOptions;
 
 use spinward_engine::words::Nanos;
 use std::time::SystemTime;

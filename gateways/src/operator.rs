@@ -12,8 +12,8 @@
 //! | `state reduce-only\|cancel-only\|normal OWNER` | another trading state |
 //! | `status` | what the session says of itself |
 //!
-//! The answer is `ok …` or `error: what is wrong, and how to mend it`. `ok` says that the command is on its way into the session; what risk made of it stands in the
-//! audit stream. A line has at most [`LINE_BYTES_MAX`] bytes, there are at most [`CONNECTIONS_MAX`] connections, and an idle one is closed after
+//! The answer is `ok …` or `error: what is wrong, and how to mend it`. `resume` and `state`, which risk may refuse, are answered with what risk made of them if it comes to
+//! them within a second; otherwise `ok` says that the command is on its way into the session. What became of each stands in the audit stream. A line has at most [`LINE_BYTES_MAX`] bytes, there are at most [`CONNECTIONS_MAX`] connections, and an idle one is closed after
 //! [`IDLE_TIMEOUT`]. The socket file belongs to its owner alone (mode 0600). The file of a dead process is replaced, that of a live one refused; it is removed
 //! when the server stops.
 
@@ -25,7 +25,7 @@ mod server;
 mod tests;
 
 pub use client::{SendError, send};
-pub use inbox::{OperatorInbox, OperatorSender, operator_queue};
+pub use inbox::{OperatorInbox, OperatorSender, Outcomes, SessionView, operator_queue};
 pub use line::{LINE_BYTES_MAX, LineError};
 pub use server::{CONNECTIONS_MAX, IDLE_TIMEOUT, OperatorError, OperatorServer, serve};
 pub(crate) use server::{SocketFile, bind_std};

@@ -42,4 +42,5 @@ pub use counters::OuchCounters;
 pub use gateway::{GatewayState, OuchAction, OuchGateway};
 pub use life::{Happening, Life, Step, Tell, step};
 pub use limiter::{LIMIT_MAX, LimitRule, Limiter, LimiterConfig, LimiterConfigError};
+pub use names::name_of;
 pub use stop::StopOutcome;

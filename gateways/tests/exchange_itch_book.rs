@@ -1,17 +1,19 @@
-//! The exchange's market data in a book builder by other people (PyPI itch-book, C++): the same best prices and the same five levels of depth, after every
-//! command, over a whole session with an opening cross, halts, icebergs, hidden orders and a closing cross.
+//! The exchange's market data in a book builder by other people (PyPI itch-book, C++) and in the engine's own: the same best prices and the same five levels of depth,
+//! after every command, over a whole session with an opening cross, halts, icebergs, hidden orders and a closing cross.
 //!
 //! One seed and 150,000 messages; with `SPINWARD_SOAK` three seeds of more than a million each.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks for the outputs it is about")]
 
-use spinward_engine::words::{Side, Symbol};
+use spinward_engine::book::{BookConfig, BookOutput, BookStage};
+use spinward_engine::normalizer::{Decoder, EventBatch, MessageMeta};
+use spinward_engine::words::{InstrumentTable, Nanos, Side, SourceId, Symbol};
 use spinward_gateways::exchange::{
     Command, CrossKind, Display, Engine, EngineConfig, ItchWriter, Lifetime, MessageSink, NewOrder, Output,
     Owner, Participants, ParticipantsConfig, Phase, Price4, SymbolRules,
 };
-use spinward_gateways::itch50::SystemEventCode;
+use spinward_gateways::itch50::{Itch50Config, Itch50Decoder, SystemEventCode, locate};
 use std::path::{Path, PathBuf};
 
 const LEVELS: usize = 5;
@@ -190,7 +192,73 @@ fn compare(python: &Path, session: &Session) {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     eprintln!("{said}");
-    assert!(said.contains(&format!("rows {}", session.expected.len() / (2 + LEVELS * 6))), "{said}");
+    assert!(said.contains(&format!("rows {}", session.expected.len() / ROW)), "{said}");
+}
+
+/// Words of a row of [`Session::expected`].
+const ROW: usize = 2 + LEVELS * 6;
+
+/// Reads the session as the engine does; gives the rows that were compared.
+fn compare_ours(session: &Session) -> usize {
+    let mut decoder = Itch50Decoder::new(Itch50Config::default());
+    let mut instruments = InstrumentTable::with_capacity(16);
+    let mut batch = EventBatch::new();
+    let config =
+        BookConfig { instruments_max: 16, orders_max: 1 << 15, levels_max: 1 << 15, ..BookConfig::default() };
+    let (mut stage, mut view) = (BookStage::new(&config).unwrap(), BookOutput::vacant());
+    let mut rows = session.expected.chunks(ROW);
+    let (mut row, mut compared) = (rows.next(), 0);
+    let mut rest = &session.file.bytes[..];
+    for number in 0u32.. {
+        let Some((length, after)) = rest.split_first_chunk::<2>() else { break };
+        let (message, after) = after.split_at(usize::from(u16::from_be_bytes(*length)));
+        rest = after;
+        let meta =
+            MessageMeta { frame: u64::from(number), receive_time: Nanos::ZERO, source: SourceId::new(0) };
+        batch.clear();
+        decoder.decode(&meta, message, &mut instruments, &mut batch);
+        for event in batch.events() {
+            stage.on_event(event, &mut view);
+        }
+        while let Some(expected) = row.filter(|row| row[0] == number) {
+            assert_eq!(u32::from(locate(message)), expected[1]);
+            let instrument = decoder.located(expected[1] as u16).unwrap();
+            let mut bids = stage.levels(instrument, Side::Buy);
+            let mut asks = stage.levels(instrument, Side::Sell);
+            let mut ours = expected[..2].to_vec();
+            for _ in 0..LEVELS {
+                for level in [bids.next(), asks.next()] {
+                    let of = |l: spinward_engine::words::Level| {
+                        [(l.price.nanos() / 100_000) as u32, l.qty.lots() as u32, l.orders as u32]
+                    };
+                    ours.extend(level.map_or([0; 3], of));
+                }
+            }
+            assert_eq!(ours, expected, "message {number}");
+            compared += 1;
+            row = rows.next();
+        }
+    }
+    assert_eq!(row, None, "rows behind the last message");
+    compared
+}
+
+#[test]
+fn the_engines_books_are_the_exchanges_own_after_every_command() {
+    let is_soak = std::env::var_os("SPINWARD_SOAK").is_some();
+    let (seeds, messages) = if is_soak { (3, 1_100_000) } else { (2, 100_000) };
+    for seed in 1..=seeds {
+        let mut session = session(seed, messages);
+        assert_eq!(compare_ours(&session), session.expected.len() / ROW);
+        assert!(session.file.messages >= messages && session.expected.len() / ROW > 50_000);
+        if seed == 1 {
+            // The comparison can fail: one share more in one row.
+            let row = session.expected.len() / 2 / ROW * ROW;
+            session.expected[row + 3] += 1;
+            let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| compare_ours(&session)));
+            assert!(failed.is_err());
+        }
+    }
 }
 
 #[test]
@@ -209,7 +277,7 @@ fn itch_book_sees_the_exchanges_own_book_after_every_command() {
         compare(&python, &session);
         if seed == 1 {
             // The comparison can fail: one share more in one row.
-            let row = session.expected.len() / 2 / 32 * 32;
+            let row = session.expected.len() / 2 / ROW * ROW;
             session.expected[row + 3] += 1;
             let failed =
                 std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| compare(&python, &session)));

@@ -33,9 +33,10 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
-    /// Run a session: feed → books → strategies → risk → paper venue, journaled and measured.
+    /// Run a session: feed → books → strategies → risk → venue, journaled and measured.
     ///
-    /// Without arguments: a synthetic market, two demo strategies, paper money, 10 seconds.
+    /// Without arguments: an exchange over sockets of loopback, two demo strategies that trade on it, 10 seconds; in the end both ends must agree. With --paper: the
+    /// same market in process and in simulated time, a function of its seed.
     Run(RunArgs),
     /// Run the same code over a session's journal and compare every digest.
     Replay(ReplayArgs),
@@ -81,20 +82,17 @@ pub(crate) struct RunArgs {
     /// Market data: `synthetic`, `itch50:FILE`, `pcap:FILE[,FILE…]` or `binance:FILE[,FILE…]`, files plain or gzip; `mold:ADDR[,ADDR]` (lines A and B of MoldUDP64).
     #[arg(long, value_name = "FEED")]
     pub(crate) feed: Option<String>,
-    /// Where orders go: `paper`, or `ouch:ADDR` (with the feed mold).
+    /// Where orders go: `exchange` (one of the session's own over sockets on loopback, which is the market too; `[exchange]` of the configuration says what it
+    /// is like), `paper` (in process), or `ouch:ADDR` (with the feed mold). With --feed and without this: `paper`.
     #[arg(long, value_name = "VENUE")]
     pub(crate) venue: Option<String>,
     /// Orders go to the paper venue: `--venue paper`.
     #[arg(long, conflicts_with = "venue")]
     pub(crate) paper: bool,
-    /// An exchange of the session's own, over sockets on loopback: market data in MoldUDP64, orders by OUCH. In the end both ends must agree. `[exchange]` of the
-    /// configuration says what it is like.
-    #[arg(long, conflicts_with_all = ["feed", "venue", "paper", "resume"])]
-    pub(crate) exchange: bool,
     /// Date of an ITCH file (YYYY-MM-DD, New York), for times since the epoch.
     #[arg(long, value_name = "DATE")]
     pub(crate) date: Option<String>,
-    /// Simulated time against the clock: `realtime`, `xN` (N times faster) or `max` (as fast as the pipeline goes).
+    /// Simulated time (venue paper) against the clock: `realtime`, `xN` (N times faster) or `max` (as fast as the pipeline goes).
     #[arg(long, value_name = "PACE")]
     pub(crate) pace: Option<String>,
     /// Agents on cores: `auto`, `fused`, `split`, or `custom` (the core map of the configuration).
@@ -136,6 +134,9 @@ pub(crate) struct RunArgs {
 pub(crate) struct ReplayArgs {
     /// Folder of the session, or `latest`.
     pub(crate) session: PathBuf,
+    /// Begin at the last good snapshot instead of the first frame: the digests must be the same.
+    #[arg(long, conflicts_with_all = ["topology", "idle"])]
+    pub(crate) from_snapshot: bool,
     /// Topology to replay in; any gives the same digests.
     #[arg(long, value_name = "NAME")]
     pub(crate) topology: Option<String>,

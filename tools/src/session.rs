@@ -12,4 +12,5 @@ pub(crate) mod restore;
 pub(crate) mod recover;
 pub(crate) mod side;
 pub(crate) mod watch;
+pub(crate) mod snapshots;
 pub(crate) mod summary;

@@ -24,7 +24,7 @@ fn configure(program: &Program, changes: &[(&str, &str)]) {
 /// Runs half a second of market time as fast as it goes. Which frames there are and what comes of them depends on nothing else.
 fn run(program: &Program, changes: &[(&str, &str)]) -> Value {
     configure(program, changes);
-    let words = ["run", "--config", "session.toml", "--duration", "500ms", "--pace", "max"];
+    let words = ["run", "--paper", "--config", "session.toml", "--duration", "500ms", "--pace", "max"];
     let ran = program.run(&[&words[..], &["--metrics", "off", "--quiet", "--json"]].concat()).with_code(0);
     let is_stalled = changes.iter().any(|(from, _)| from.starts_with("stall_stage"));
     assert_eq!(ran.err.contains("on purpose"), is_stalled, "{}", ran.err);
@@ -245,7 +245,8 @@ fn a_session_without_stamps_is_still_explained_from_its_audit() {
 fn interference_and_the_hosts_fingerprint_are_stored_with_the_session_and_told_with_its_slowest_orders() {
     let program = Program::new();
     configure(&program, &[("interference_interval = \"100ms\"", "interference_interval = \"20ms\"")]);
-    let words = ["run", "--config", "session.toml", "--duration", "400ms", "--metrics", "off", "--quiet"];
+    let words = ["run", "--paper", "--config", "session.toml", "--duration", "400ms"];
+    let words = [&words[..], &["--metrics", "off", "--quiet"]].concat();
     let out = program.run(&words).with_code(0).out;
     // `p99.9  56.20 µs at 14:03:07.012345678 = … ; order 0:25: …`, the slowest last; the same in `slowest`.
     let of_tail = |out: &str| -> Vec<String> {

@@ -255,7 +255,12 @@ fn a_file_that_is_not_there_is_named() {
 #[test]
 fn a_bad_option_is_named_with_its_mend() {
     let folder = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 8] = [
+        (&["--pace", "max"], "--pace: simulation.pace: sockets live by the clock on the wall"),
+        (
+            &["--venue", "exchange", "--feed", "mold:127.0.0.1:1"],
+            "--venue: venue.kind: an exchange of its own",
+        ),
         (&["--pace", "x0"], "--pace: \"x0\""),
         (&["--feed", "nasdaq:x"], "--feed: \"nasdaq\""),
         (&["--feed", "itch50:absent.itch50"], "--feed: feed.files: cannot read absent.itch50"),

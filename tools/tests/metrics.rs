@@ -1,6 +1,7 @@
 //! `/metrics` and `/health` of running sessions, over plain TCP: every family of the table moves.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
+#![expect(dead_code, reason = "the support of all tests that look at metrics; these use a part of it")]
 
 mod metrics {
     pub(crate) mod exposition;
@@ -32,6 +33,7 @@ fn busy(folder: &Path) {
         ("segment_bytes = \"64MiB\"", "segment_bytes = \"16KiB\""),
         ("segments_ahead = 2", "segments_ahead = 1"),
         ("flush_interval = \"1s\"", "flush_interval = \"50ms\""),
+        ("snapshot_interval = \"1min\"", "snapshot_interval = \"200ms\""),
         ("stall_stage = \"off\"", "stall_stage = \"book\""),
     ] {
         assert!(text.contains(from), "{from}");

@@ -13,10 +13,14 @@ mod determinism;
 mod capture;
 #[path = "sessions/pcap.rs"]
 mod pcap;
+#[path = "sessions/floor.rs"]
+mod floor;
 #[path = "sessions/live.rs"]
 mod live;
 #[path = "sessions/kill.rs"]
 mod kill;
+#[path = "sessions/snapshot.rs"]
+mod snapshot;
 #[path = "sessions/damage.rs"]
 mod damage;
 #[path = "sessions/latch.rs"]

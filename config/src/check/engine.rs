@@ -15,6 +15,8 @@ use std::time::Duration;
 const RING_LEAST: usize = 64;
 
 /// Looking takes some tenths of a millisecond.
+const SNAPSHOT_LEAST: Duration = Duration::from_millis(100);
+const SNAPSHOT_MOST: Duration = Duration::from_secs(24 * 3600);
 const INTERFERENCE_LEAST: Duration = Duration::from_millis(10);
 const INTERFERENCE_MOST: Duration = Duration::from_secs(60);
 
@@ -107,7 +109,7 @@ impl Checker<'_> {
         }
     }
 
-    fn no_such_core(&mut self, key: &str, core: usize, allowed: &[usize]) {
+    pub(super) fn no_such_core(&mut self, key: &str, core: usize, allowed: &[usize]) {
         let allowed: Vec<String> = allowed.iter().map(usize::to_string).collect();
         let what = format!("core {core} does not exist, or this process may not run on it");
         self.refuse(key, what, format!("use one of {} (see `taskset -p $$`)", allowed.join(", ")));
@@ -260,6 +262,14 @@ impl Checker<'_> {
         }
         self.in_range("journal.segments_ahead", journal.segments_ahead as u64, 1..=64);
         self.positive("journal.flush_interval", journal.flush_interval);
+        let interval = journal.snapshot_interval;
+        if !interval.is_zero() && !(SNAPSHOT_LEAST..=SNAPSHOT_MOST).contains(&interval) {
+            self.refuse(
+                "journal.snapshot_interval",
+                format!("{} is out of range", duration_text(interval)),
+                "give 100ms to 24h, or 0ns to take no snapshots",
+            );
+        }
     }
 
     pub(super) fn latency(&mut self) {

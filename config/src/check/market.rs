@@ -4,7 +4,7 @@ use super::Checker;
 use crate::calendar::ALWAYS;
 use crate::field::duration_text;
 use crate::problem::did_you_mean;
-use crate::settings::FeedKind;
+use crate::settings::{FeedKind, VenueKind};
 use crate::strategy::{IMBALANCE_TAKER, MARKET_MAKER, StrategySpec};
 use serde::de::DeserializeOwned;
 use spinward_engine::risk::STRATEGY_CORES_MAX;
@@ -146,6 +146,9 @@ impl Checker<'_> {
         {
             let what = format!("{} is longer than a synthetic market lasts", duration_text(duration));
             self.refuse("session.duration", what, "give at most \"24h\"");
+        }
+        if settings.venue.kind == VenueKind::Exchange {
+            return;
         }
         let made: Vec<String> =
             (0..synthetic.symbols.min(65_000)).map(|rank| symbol_of(rank).to_string()).collect();

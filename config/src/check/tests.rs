@@ -1,5 +1,5 @@
-use crate::{DEFAULT_TOML, from_text};
-use spinward_engine::pipeline::HostCores;
+use crate::{DEFAULT_TOML, Settings, from_text};
+use spinward_engine::pipeline::{HostCores, IdleStrategy};
 use std::path::Path;
 
 fn host(cores: usize) -> HostCores {
@@ -385,6 +385,13 @@ fn spans_sizes_and_addresses_are_checked() {
         "1ms",
         "10ms to 1min, or 0ns",
     );
+    refused(
+        "snapshot_interval = \"1min\"",
+        "snapshot_interval = \"10ms\"",
+        "journal.snapshot_interval",
+        "10ms",
+        "100ms to 24h, or 0ns",
+    );
     refused("gap_threshold = \"10us\"", "gap_threshold = \"10ns\"", "latency.gap_threshold", "10ns", "1us");
     refused("stall_stage = \"off\"", "stall_stage = \"tap\"", "faults.stall_stage", "that can stall", "book");
     refused("duration = \"10s\"", "duration = \"25h\"", "session.duration", "longer", "24h");
@@ -443,6 +450,43 @@ fn a_venue_on_the_network_needs_an_address_a_login_and_a_feed_on_the_network() {
     refused("user = \"trader\"", "user = \"a trader\"", "venue.user", "not of SoupBinTCP", "6 letters");
     let lines = "lines = [\"127.0.0.1:1\", \"127.0.0.1:2\", \"127.0.0.1:3\"]";
     refused("lines = []", lines, "feed.lines", "has no lines", "mold");
+}
+
+#[test]
+fn how_packets_are_received_is_held_to_its_ranges_and_to_the_cores_there_are() {
+    refused(
+        "buffer_bytes = \"8MiB\"",
+        "buffer_bytes = \"1KiB\"",
+        "feed.receive.buffer_bytes",
+        "1024",
+        "4096 to",
+    );
+    refused("busy_poll = \"0us\"", "busy_poll = \"20ms\"", "feed.receive.busy_poll", "20ms", "50us");
+    refused("busy_poll = \"0us\"", "busy_poll = \"1500ns\"", "feed.receive.busy_poll", "whole", "50us");
+    refused("#core = 3    ", "core = 3     ", "feed.receive.core", "the sequencer", "by = \"thread\"");
+    refused("by = \"sequencer\"", "by = \"threads\"", "feed.receive.by", "threads", "thread");
+    let mut settings = crate::builtin().settings;
+    settings.feed.kind = crate::FeedKind::Mold;
+    settings.feed.lines = vec![crate::Endpoint::default()];
+    settings.feed.receive.by = crate::ReceiveBy::Thread;
+    settings.feed.receive.idle = IdleStrategy::Spin;
+    let host = HostCores { allowed: vec![0, 1], isolated: vec![0, 1] };
+    let told = |settings: &Settings| {
+        let problems = settings.validate(&host);
+        problems
+            .iter()
+            .map(ToString::to_string)
+            .filter(|told| told.contains("feed.receive"))
+            .collect::<Vec<_>>()
+    };
+    let problems = told(&settings);
+    assert!(problems.len() == 1 && problems[0].contains("3 spinning threads for 2 core(s)"), "{problems:?}");
+    settings.feed.receive.core = Some(1);
+    assert!(told(&settings)[0].contains("pinned to core 1 already"));
+    settings.feed.receive.core = Some(7);
+    assert!(told(&settings)[0].contains("core 7 does not exist"));
+    settings.feed.receive = crate::ReceiveSettings { by: crate::ReceiveBy::Thread, ..Default::default() };
+    assert_eq!(told(&settings), Vec::<String>::new());
 }
 
 #[test]

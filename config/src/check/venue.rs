@@ -3,6 +3,7 @@
 use super::Checker;
 use crate::settings::{FeedKind, VenueKind};
 use spinward_gateways::ouch::LIMIT_MAX;
+use spinward_gateways::simulation;
 
 impl Checker<'_> {
     pub(super) fn venue(&mut self) {
@@ -56,16 +57,66 @@ impl Checker<'_> {
         if needs_login && (venue.user.is_empty() || !has_password) {
             self.refuse("venue.user", "the login is missing", "give user, and password_file or password_env");
         }
-        if venue.kind != VenueKind::Ouch {
-            return;
+        if venue.kind == VenueKind::Ouch {
+            self.ouch();
         }
-        if venue.address.is_none() {
+    }
+
+    /// What a session over sockets cannot have; looked at when it starts, as options of the command line may have mended it.
+    pub(super) fn sockets(&mut self) {
+        let settings = self.settings;
+        match settings.venue.kind {
+            VenueKind::Paper => return,
+            VenueKind::Exchange => self.own_exchange(),
+            VenueKind::Ouch => {}
+        }
+        if settings.simulation.pace.0 != simulation::Pace::Realtime {
+            let what = "sockets live by the clock on the wall, they have no pace";
+            self.refuse("simulation.pace", what, "use \"realtime\", or the venue paper (--paper)");
+        }
+    }
+
+    fn ouch(&mut self) {
+        let settings = self.settings;
+        if settings.venue.address.is_none() {
             let mend = "write address = \"ADDRESS:PORT\", or give --venue ouch:ADDRESS:PORT";
             self.refuse("venue.address", "where the venue takes orders is missing", mend);
         }
         if settings.feed.kind != FeedKind::Mold {
             let what = format!("orders cannot go to a venue on the market of {}", settings.feed.kind.name());
             self.refuse("venue.kind", what, "use the feed mold with it, or the venue paper");
+        }
+    }
+
+    /// A session with an exchange of its own.
+    fn own_exchange(&mut self) {
+        let settings = self.settings;
+        if settings.feed.kind != FeedKind::Synthetic {
+            let what =
+                format!("an exchange of its own is no venue for the market of {}", settings.feed.kind.name());
+            self.refuse("venue.kind", what, "use the feed synthetic with it, or the venue paper");
+        }
+        if settings.session.resume.is_some() {
+            let what = "an exchange of the session's own knows nothing of an earlier session's orders";
+            self.refuse("session.resume", what, "use the venue of that session (paper, or ouch)");
+        }
+        if settings.exchange.accounts.is_empty() {
+            let what = "there is no account for the session";
+            self.refuse(
+                "exchange.account",
+                what,
+                "give an [[exchange.account]]: the session logs in as the first",
+            );
+        }
+        for (index, instrument) in settings.instruments.iter().enumerate() {
+            if !settings.exchange.symbols.iter().any(|symbol| symbol.name == instrument.symbol) {
+                let what = format!("the exchange has no {:?}", instrument.symbol);
+                self.refuse(
+                    &format!("instrument[{index}].symbol"),
+                    what,
+                    "list it as an [[exchange.symbol]], too",
+                );
+            }
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Feeds and venues on the network.
 
 use crate::field::nanos;
-use crate::settings::{Endpoint, FeedKind, LimitKind, Settings};
+use crate::settings::{Endpoint, FeedKind, LimitKind, ReceiveBy, Settings};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use spinward_engine::pipeline::SideCore;
 use spinward_engine::words::Nanos;
-use spinward_gateways::live::MoldFeedConfig;
+use spinward_gateways::live::{LineOptions, MoldFeedConfig};
 use spinward_gateways::ouch::{BreakerConfig, LIMIT_MAX, LimitRule, LimiterConfig, OuchConfig};
 use spinward_gateways::soup::{Alpha, ClientConfig};
 
@@ -46,11 +47,24 @@ impl Settings {
     /// Market data from the network; the login for snapshots is that of the venue.
     pub fn mold(&self, password: Alpha<10>) -> MoldFeedConfig {
         let line = |index: usize| self.feed.lines.get(index).map(|line| line.0);
+        let receive = &self.feed.receive;
         let login = || ClientConfig::new(Alpha::new(&self.venue.user).unwrap_or_default(), password);
         MoldFeedConfig {
             lines: [line(0), line(1)],
             retransmission: self.feed.retransmission.map(|server| server.0.into()),
             snapshot: self.feed.snapshot.map(|server| (server.0.into(), login())),
+            line: LineOptions {
+                receive_buffer_bytes: usize::try_from(receive.buffer_bytes.0).unwrap_or(usize::MAX),
+                // At most 10 ms, as was checked.
+                busy_poll_us: u32::try_from(receive.busy_poll.as_micros()).unwrap_or(u32::MAX),
+                has_kernel_stamps: receive.kernel_stamps,
+            },
+            thread: (receive.by == ReceiveBy::Thread).then_some(SideCore {
+                name: "sw-feed",
+                core: receive.core,
+                idle: receive.idle,
+                gap_threshold: nanos(self.latency.gap_threshold),
+            }),
             ..MoldFeedConfig::new(Endpoint::default().0, None)
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::field::{Bytes, Field, choices, duration};
 use crate::problem::Wrong;
+use crate::settings::ReceiveSettings;
 use crate::visit::{Section, Visitor};
 use jiff::civil::{Date, Time};
 use spinward_engine::words::{Decimal, NANOS_PER_UNIT, Nanos, parse_decimal};
@@ -139,6 +140,8 @@ pub struct FeedSettings {
     pub retransmission: Option<Endpoint>,
     /// `mold`: where snapshots are fetched, with the login of `[venue]`.
     pub snapshot: Option<Endpoint>,
+    /// `[feed.receive]`
+    pub receive: ReceiveSettings,
     /// `[feed.synthetic]`
     pub synthetic: SyntheticSettings,
     /// `[feed.binance]`
@@ -169,6 +172,7 @@ impl Section for FeedSettings {
         visitor.optional("retransmission", &mut self.retransmission);
         visitor.optional("snapshot", &mut self.snapshot);
         visitor.optional("date", &mut self.date);
+        visitor.section("receive", &mut self.receive);
         visitor.section("synthetic", &mut self.synthetic);
         visitor.section("binance", &mut self.binance);
     }

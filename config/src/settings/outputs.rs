@@ -25,6 +25,8 @@ pub struct JournalSettings {
     pub flush_interval: Duration,
     /// Bytes ahead of the writer that are made writable again after each flush.
     pub prefault_bytes: Bytes,
+    /// How often a replica's state is written as a snapshot, 100 ms to 24 h; 0: never.
+    pub snapshot_interval: Duration,
 }
 
 impl Default for JournalSettings {
@@ -38,6 +40,7 @@ impl Default for JournalSettings {
             audit_durability: durability,
             flush_interval,
             prefault_bytes: Bytes(prefault_bytes),
+            snapshot_interval: Duration::from_secs(60),
         }
     }
 }
@@ -50,6 +53,7 @@ impl Section for JournalSettings {
         visitor.key("audit_durability", &mut self.audit_durability);
         visitor.key("flush_interval", &mut self.flush_interval);
         visitor.key("prefault_bytes", &mut self.prefault_bytes);
+        visitor.key("snapshot_interval", &mut self.snapshot_interval);
     }
 }
 

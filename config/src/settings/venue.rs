@@ -16,9 +16,11 @@ pub enum VenueKind {
     Paper,
     /// A venue that speaks OUCH 5.0 over SoupBinTCP.
     Ouch,
+    /// An exchange of the session's own (`[exchange]`), over sockets on loopback: it is the market, too.
+    Exchange,
 }
 
-choices!(VenueKind: "paper" => VenueKind::Paper, "ouch" => VenueKind::Ouch);
+choices!(VenueKind: "paper" => VenueKind::Paper, "ouch" => VenueKind::Ouch, "exchange" => VenueKind::Exchange);
 
 /// How the venue counts messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

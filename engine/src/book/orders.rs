@@ -5,6 +5,10 @@
 //! two, at most half full, leads from the hash to the slot; an entry repeats 32 bits of the hash, so that a search reads other orders' slots
 //! almost never and a removal none at all. Removal shifts the entries behind it back into the hole: no tombstones, the index never degrades.
 //!
+//! Venues number orders one after the other over all symbols, and most orders live shortly: those that live now mostly have numbers close together.
+//! So eight references that follow each other share one line of the index, whatever their instruments, and only lines are hashed: the line that an order is found by
+//! has mostly been read for a neighbour already. A feed that counts references by instrument is to put the instrument into their upper bits.
+//!
 //! Why not orders in the hashed table itself, one miss instead of two: it would spread few live orders over all of a large table, one page each,
 //! and without huge pages the page walks cost more than the second, shorter way.
 
@@ -14,6 +18,11 @@ use crate::words::{Price, Side};
 
 /// No slot, no chunk.
 pub(super) const NONE: u32 = u32::MAX;
+
+/// References of one line of the index, as a power of two.
+const GROUP_BITS: u32 = 3;
+const GROUP_MASK: u32 = (1 << GROUP_BITS) - 1;
+const _: () = assert!(size_of::<Entry>() << GROUP_BITS == 64);
 
 const QTY_SHIFT: u32 = 21;
 const SELL_BIT: u64 = 1 << 20;
@@ -88,7 +97,7 @@ impl OrderSlot {
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    /// Upper 32 bits of the hash.
+    /// 29 bits of hash and the last 3 of the reference.
     tag: u32,
     /// `NONE` while vacant.
     slot: u32,
@@ -127,7 +136,7 @@ pub(super) struct OrderIndex {
 impl OrderIndex {
     /// `orders_max` is at most 2^26, so an index is at most 2^27 long.
     pub(super) fn new(orders_max: usize) -> Self {
-        let count = (orders_max * 2).next_power_of_two().max(4);
+        let count = (orders_max * 2).next_power_of_two().max(1 << GROUP_BITS);
         Self {
             entries: Table::new(count, Entry::VACANT),
             slots: Table::new(orders_max, OrderSlot::VACANT),
@@ -155,16 +164,17 @@ impl OrderIndex {
         self.slots.len().saturating_sub(self.live)
     }
 
-    /// Fibonacci hashing: references that follow each other fall far apart and evenly.
+    /// Fibonacci hashing of the group: groups that follow each other fall far apart and evenly.
     #[inline]
-    fn tag(instrument: u32, reference: u64) -> u32 {
-        let key = reference ^ u64::from(instrument).wrapping_mul(0xD6E8_FEB8_6659_FD93);
-        (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32
+    fn tag(reference: u64) -> u32 {
+        let hash = ((reference >> GROUP_BITS).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32;
+        hash & !GROUP_MASK | reference as u32 & GROUP_MASK
     }
 
+    /// The group's line, and in it the reference's own place.
     #[inline]
     fn home(&self, tag: u32) -> usize {
-        (tag >> self.shift) as usize
+        (tag >> self.shift & !GROUP_MASK | tag & GROUP_MASK) as usize
     }
 
     /// The order in this slot.
@@ -195,7 +205,7 @@ impl OrderIndex {
     /// `Ok`: the slot of the order. `Err`: where it would go in the index. Ends, because at least half of the entries are vacant.
     #[inline]
     pub(super) fn probe(&self, instrument: u32, reference: u64) -> Result<u32, Vacancy> {
-        let tag = Self::tag(instrument, reference);
+        let tag = Self::tag(reference);
         let mut at = self.home(tag);
         loop {
             // in bounds: masked, or shifted down to the length
@@ -240,7 +250,7 @@ impl OrderIndex {
     pub(super) fn remove(&mut self, slot: u32) {
         let order = self.slot(slot);
         let (ahead, behind) = (order.ahead, order.behind);
-        let tag = Self::tag(order.instrument(), order.reference);
+        let tag = Self::tag(order.reference);
         if ahead != NONE {
             self.slot_mut(ahead).behind = behind;
         }
@@ -274,16 +284,16 @@ impl OrderIndex {
 
     /// Asks for what the search for this order will read first.
     #[inline]
-    pub(super) fn prefetch_entry(&self, instrument: u32, reference: u64) {
+    pub(super) fn prefetch_entry(&self, reference: u64) {
         // in bounds: shifted down to the length
-        prefetch(&self.entries[self.home(Self::tag(instrument, reference))]);
+        prefetch(&self.entries[self.home(Self::tag(reference))]);
     }
 
     /// Asks for the order that the entry leads to: it has been asked for before and is here by now.
     #[inline]
-    pub(super) fn prefetch_slot(&self, instrument: u32, reference: u64) {
+    pub(super) fn prefetch_slot(&self, reference: u64) {
         // in bounds: shifted down to the length
-        let entry = self.entries[self.home(Self::tag(instrument, reference))];
+        let entry = self.entries[self.home(Self::tag(reference))];
         if let Some(slot) = self.slots.get(entry.slot as usize) {
             prefetch(slot);
         }

@@ -124,12 +124,12 @@ impl BookStage {
         for event in events.clone() {
             if let Some(head) = self.heads.get(event.instrument.index()) {
                 head.prefetch();
-                self.orders.prefetch_entry(event.instrument.get(), event.a);
+                self.orders.prefetch_entry(event.a);
             }
         }
         for event in events.clone() {
             if let Some(head) = self.heads.get(event.instrument.index()) {
-                self.orders.prefetch_slot(event.instrument.get(), event.a);
+                self.orders.prefetch_slot(event.a);
                 self.levels.prefetch_chunk(head.ladder(Side::Buy));
                 self.levels.prefetch_chunk(head.ladder(Side::Sell));
             }

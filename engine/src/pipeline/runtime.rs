@@ -429,7 +429,7 @@ impl Pipeline {
 }
 
 /// The duty cycle of one core.
-fn run_core(
+pub(super) fn run_core(
     spec: &CoreSpec,
     mut agents: Vec<Box<dyn Agent>>,
     mut context: CoreContext,

@@ -7,9 +7,7 @@ use super::stage::{Cell, Risk};
 use super::state::OrderState;
 use super::trading::{Latch, Trading};
 use crate::state::{Snapshot, StateError, StateReader, StateWriter};
-use crate::words::{
-    MarketStatus, Money, Nanos, OrderId, Price, Qty, Side, TimeInForce, TradingState,
-};
+use crate::words::{MarketStatus, Money, Nanos, OrderId, Price, Qty, Side, TimeInForce, TradingState};
 
 impl Snapshot for Risk {
     fn save(&self, state: &mut StateWriter) {

@@ -2,7 +2,7 @@
 
 use super::stage::{Cause, Risk};
 use super::state::OrderState;
-use super::trading::{Effect, RISK};
+use super::trading::{Effect, GATEWAY, RISK};
 use super::{Egress, MASS_CANCELS_PER_EVENT, VerdictBatch};
 use crate::words::{Command, CommandKind, Nanos, OrderId, TradingState};
 
@@ -11,12 +11,13 @@ impl Risk {
         let before = self.trading.state();
         let effect = self.trading.on_command(command, now);
         match effect {
-            Effect::Obeyed => self.counters.commands.add(1),
-            Effect::CancelAll => {
-                self.counters.commands.add(1);
-                self.cancel_all();
-            }
+            Effect::Obeyed => {}
+            Effect::CancelAll => self.cancel_all(),
             Effect::Refused => self.counters.commands_refused.add(1),
+        }
+        // A gateway's word about its venue is no operator's: who gives commands is told what became of them by these two.
+        if effect != Effect::Refused && command.owner != GATEWAY {
+            self.counters.commands.add(1);
         }
         self.show_state(before);
     }

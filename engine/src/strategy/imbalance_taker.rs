@@ -8,7 +8,7 @@
 
 use super::market_gate::MarketGate;
 use super::parameters::in_range;
-use super::{Context, Origin, OrderRequest, ParameterError, Saved, StatusChange, Strategy};
+use super::{Context, OrderRequest, Origin, ParameterError, Saved, StatusChange, Strategy};
 use crate::state::{StateError, StateReader, StateWriter};
 use crate::words::{
     BookView, Instrument, InstrumentId, Level, Nanos, Price, Qty, Report, ReportKind, Side, TimeInForce,

@@ -21,7 +21,7 @@
 use super::market_gate::MarketGate;
 use super::parameters::in_range;
 use super::{
-    Change, Context, Origin, OrderRequest, ParameterError, Saved, StatusChange, Strategy, WorkingOrder,
+    Change, Context, OrderRequest, Origin, ParameterError, Saved, StatusChange, Strategy, WorkingOrder,
 };
 use crate::state::{StateError, StateReader, StateWriter};
 use crate::words::{

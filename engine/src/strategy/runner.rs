@@ -5,7 +5,8 @@ use super::counters::{RunnerCounters, StrategyCounters};
 use super::orders::{Applied, OrderReplica};
 use super::watch::Watch;
 use super::{
-    INTENTS_PER_EVENT_MAX, INTENTS_PER_STRATEGY_MAX, IntentBatch, Origin, StatusChange, StatusKind, Strategy, Trade,
+    INTENTS_PER_EVENT_MAX, INTENTS_PER_STRATEGY_MAX, IntentBatch, Origin, StatusChange, StatusKind, Strategy,
+    Trade,
 };
 use crate::normalizer::Payload;
 use crate::words::{

@@ -1,7 +1,7 @@
 //! Decimal text to integers, eight digits at a time. Exact or refused; no float.
 
-use spinward_engine::state::{StateError, StateReader, StateWriter};
 use super::json::Text;
+use spinward_engine::state::{StateError, StateReader, StateWriter};
 use spinward_engine::words::{DecodeError, NANOS_PER_UNIT, Price, Qty, parse_decimal};
 
 /// 10^0 to 10^9.

@@ -123,7 +123,8 @@ impl Pending {
         self.bytes_end = state.u64()?;
         let mut number = self.first;
         let count = state.count(self.entries.len())?;
-        self.end = self.first.checked_add(count as u64).ok_or_else(|| state.error("more diffs than there are"))?;
+        self.end =
+            self.first.checked_add(count as u64).ok_or_else(|| state.error("more diffs than there are"))?;
         for _ in 0..count {
             let (symbol, bytes, from, next) = (state.u32()?, state.u32()?, state.u64()?, state.u64()?);
             let (first, last) = (state.u64()?, state.u64()?);

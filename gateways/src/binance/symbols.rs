@@ -104,9 +104,8 @@ impl SymbolState {
     }
 
     fn load(state: &mut StateReader<'_>) -> Result<Self, StateError> {
-        let position = |state: &mut StateReader<'_>| {
-            Ok(Position { last: state.u64()?, is_snapshot: state.bool()? })
-        };
+        let position =
+            |state: &mut StateReader<'_>| Ok(Position { last: state.u64()?, is_snapshot: state.bool()? });
         Ok(Self {
             symbol: state.pod()?,
             instrument: InstrumentId::new(state.u32()?),

@@ -52,6 +52,7 @@
 
 mod config;
 mod history;
+pub(crate) mod changes;
 mod account;
 mod venue;
 mod state;
@@ -71,8 +72,11 @@ pub use config::{
 };
 pub use control::{ControlError, check_fault};
 pub use faults::{Chance, FaultCounters, HELD_MAX, LineFault};
-pub use handle::{Addresses, ExchangeServer, RunningExchange};
+pub use handle::{Addresses, ExchangeProbe, ExchangeServer, RunningExchange};
 pub use history::History;
 pub use stamps::{WireSample, tag, tagged};
-pub use state::{AccountState, BookOrder, CoreCounters, ExchangeState, OpenOrder, SymbolState, WireCounters};
+pub use state::{
+    AccountState, BookOrder, CoreCounters, ExchangeCounts, ExchangeState, OpenOrder, SymbolState,
+    WireCounters,
+};
 pub use venue::{ExchangeCore, SNAPSHOT_END, snapshot_end};

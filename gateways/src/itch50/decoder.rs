@@ -63,6 +63,11 @@ impl Itch50Decoder {
         }
     }
 
+    /// The instrument of a stock locate, if one is known.
+    pub fn located(&self, locate: u16) -> Option<InstrumentId> {
+        self.directory.known(locate)
+    }
+
     /// An event of a message, all else zero.
     #[inline]
     fn event(&self, kind: EventKind, head: &Head, instrument: InstrumentId) -> Event {

@@ -1,6 +1,10 @@
 //! [`LiveDriver`]: a feed, an order gateway, the timer and risk's refusals, as the frames of a session.
 //!
 //! Order of frames: as they come, what the venue said before market data, and the timer's ticks when they are due. Times never go back.
+//!
+//! A turn makes at most one system call to receive. While messages or answers wait, the order socket and the clock are looked at before every sixteenth: a
+//! message takes less than a microsecond, so an answer of the venue waits for some microseconds at most. Without market data the sockets take turns. When the last
+//! message that was there has entered, the next turn looks nowhere: the engine, and the order that comes of the message, go first.
 
 use super::now;
 use super::stream::{Received, Stream};
@@ -28,6 +32,12 @@ const ITEMS_MAX: usize = 1 << 17;
 
 /// Items that one look can give: messages of the shortest packets, each with the most reports.
 const ITEMS_PER_LOOK: usize = READ_BYTES / 12 * 6;
+
+/// Messages and answers from one look at the order socket and the clock to the next.
+const MESSAGES_PER_LOOK: u32 = 16;
+
+/// Without market data: looks at the feed for each at the order socket. The feed may have two lines.
+const FEED_LOOKS: u32 = 2;
 
 /// Settings of a live session.
 #[derive(Clone, Debug)]
@@ -89,6 +99,12 @@ pub struct LiveDriver {
     is_closing: bool,
     is_venue_over: bool,
     offered: Option<(Offer, Nanos)>,
+    /// Messages, or looks at the feed without any, since the last look at the order socket.
+    since_look: u32,
+    /// A message has entered since the last look at any socket.
+    has_entered: bool,
+    /// The clock as it was read last.
+    time: Nanos,
     payload: [u8; FRAME_PAYLOAD_BYTES],
     last_time: Nanos,
     failure: Arc<OnceLock<FeedError>>,
@@ -129,6 +145,9 @@ impl LiveDriver {
             is_closing: false,
             is_venue_over: false,
             offered: None,
+            since_look: 0,
+            has_entered: false,
+            time: start,
             payload: [0; FRAME_PAYLOAD_BYTES],
             last_time: start,
             failure: Arc::default(),
@@ -240,6 +259,37 @@ impl LiveDriver {
         }
     }
 
+    /// What is next, after a look at one of the sockets if nothing is there.
+    fn look(&mut self) -> Option<(Offer, Nanos)> {
+        let has_market = self.feed.has_message() && !self.is_closing;
+        let has_any = has_market || !self.items.is_empty();
+        if has_any && self.since_look < MESSAGES_PER_LOOK {
+            self.since_look += 1;
+            return self.offer(self.time.max(self.last_time));
+        }
+        if !has_any && std::mem::take(&mut self.has_entered) {
+            return None;
+        }
+        let time = now().max(self.last_time);
+        self.time = time;
+        let is_feeds_turn = !has_any && !self.is_closing && self.since_look < FEED_LOOKS;
+        if is_feeds_turn {
+            self.since_look += 1;
+        } else {
+            self.since_look = 0;
+            self.poll_venue(time);
+        }
+        let is_lost = self.failure.get().is_some();
+        if is_lost || self.until.is_some_and(|until| time >= until) {
+            self.close(time);
+        }
+        if is_feeds_turn || has_market || !self.items.is_empty() || time >= self.next_tick {
+            self.offer(time)
+        } else {
+            None
+        }
+    }
+
     fn offer(&mut self, time: Nanos) -> Option<(Offer, Nanos)> {
         if !self.items.is_empty() {
             return Some((Offer::Item, time));
@@ -275,6 +325,7 @@ impl Driver for LiveDriver {
                 // Stays 0 if the gateway refuses it: nothing was encoded then.
                 self.encoded = 0;
                 let time = now().max(self.last_time);
+                self.time = time;
                 self.with_gateway(|gateway, mut take| gateway.submit(time, order, &mut take));
             }
             Outbound::Refusal { verdict, frame, .. } => {
@@ -293,13 +344,7 @@ impl Driver for LiveDriver {
         let (offer, time) = match self.offered {
             Some(offered) => offered,
             None => {
-                let time = now().max(self.last_time);
-                self.poll_venue(time);
-                let is_lost = self.failure.get().is_some();
-                if is_lost || self.until.is_some_and(|until| time >= until) {
-                    self.close(time);
-                }
-                let Some(offered) = self.offer(time) else {
+                let Some(offered) = self.look() else {
                     if self.is_closing && self.is_venue_over {
                         return Next::End;
                     }
@@ -343,6 +388,7 @@ impl Driver for LiveDriver {
                 self.counters.timer_ticks.add(1);
             }
             Offer::Market => {
+                self.has_entered = true;
                 self.feed.advance();
                 self.counters.market_messages.add(1);
             }

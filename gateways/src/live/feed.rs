@@ -1,29 +1,29 @@
 //! [`MoldFeed`]: market data from the sockets of a MoldUDP64 feed, as a [`MarketFeed`].
 //!
-//! A gap that nobody could fill is told as a notice, which quarantines every book; what comes behind it waits until a snapshot that includes the
-//! gap is whole. Then the snapshot is told, and the stream from where the snapshot ends. Joining a stream that runs is the same thing without
-//! the notice.
+//! A gap that nobody could fill is told as a notice, which quarantines every book, and what comes behind it waits. The snapshot server is asked which symbols the lost
+//! messages were about: the others are released and go on with their books, while what comes about those is held until a snapshot that includes the gap is whole. Then
+//! each of them is told anew, with what was held of it, and released. A server that cannot say it leaves all of them to the snapshot: it is told as a whole, and the
+//! stream from where it ends. Joining a stream that runs is that without the notice.
 
+use super::handover::Threaded;
+use super::intake::{Intake, Look, PACKET_BYTES_MAX};
+use super::line::LineOptions;
 use super::now;
 use super::queue::{Entry, Queue};
+use super::resync::Resync;
 use super::snapshot::Snapshots;
 use crate::feed::{FeedError, FeedMessage, MarketFeed, Peek, StreamCounters};
-use crate::mold::{
-    HEADER_BYTES, Line, PAYLOAD_BYTES_MAX, Receiver, ReceiverAction, ReceiverConfig, ReceiverConfigError,
-    RequestConfig,
-};
+use crate::itch50;
+use crate::mold::{PAYLOAD_BYTES_MAX, ReceiverConfigError};
 use crate::notice::{NOTICE_BYTES, Notice};
 use crate::soup::ClientConfig;
+use spinward_engine::pipeline::{CoreReport, SideCore};
 use spinward_engine::words::Nanos;
-use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 
-/// Packets taken in one look.
+/// Packets taken in one look while nothing can be told: a snapshot is awaited, or the other line has brought them.
 const PACKETS_PER_POLL: usize = 16;
-
-/// Bytes of the largest packet that is read.
-const PACKET_BYTES_MAX: usize = 65_536;
 
 /// Messages and bytes that one packet can let out: its own, and what waited for it.
 const RELEASED_MESSAGES_MAX: usize = 40_000;
@@ -44,6 +44,10 @@ pub struct MoldFeedConfig {
     pub queue_messages: usize,
     /// Their bytes, 4 MiB–1 GiB. Default 16 MiB.
     pub queue_bytes: usize,
+    /// What is asked of the kernel for each line.
+    pub line: LineOptions,
+    /// The thread that reads the sockets; `None`: whoever polls the feed does.
+    pub thread: Option<SideCore>,
 }
 
 impl MoldFeedConfig {
@@ -56,6 +60,8 @@ impl MoldFeedConfig {
             snapshot: None,
             queue_messages: 1 << 18,
             queue_bytes: 16 << 20,
+            line: LineOptions::default(),
+            thread: None,
         }
     }
 }
@@ -84,6 +90,12 @@ pub enum MoldFeedError {
         /// Bytes.
         bytes: usize,
     },
+    /// What is asked of the kernel is out of range.
+    #[error("the feed's receive buffer has {0} bytes; give 4 KiB to 1 GiB")]
+    Buffer(usize),
+    /// The system makes no thread.
+    #[error("cannot start the thread that receives market data: {0}")]
+    Thread(#[source] std::io::Error),
     /// The receiver's.
     #[error(transparent)]
     Receiver(#[from] ReceiverConfigError),
@@ -102,31 +114,63 @@ enum Telling {
     Snapshot { next: u64 },
     /// That it is whole.
     End { next: u64 },
+    /// That the loss concerns this symbol.
+    Concerned { locate: u16 },
+    /// That it concerns no other.
+    Unconcerned,
+    /// A snapshot symbol by symbol; the stream goes on with `next`.
+    Part { next: u64, symbol: Option<u16>, part: Part },
+}
+
+/// What is told of a symbol.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Part {
+    /// That it begins.
+    Begin,
+    /// A message of the snapshot.
+    Message,
+    /// What the stream said of it since.
+    Held(u32),
+    /// That it is whole.
+    End,
+}
+
+/// From one look at a snapshot under way to the next, while other symbols go on.
+const SNAPSHOT_LOOKS: Nanos = Nanos::from_micros(200);
+
+/// Who reads the sockets.
+enum Source {
+    /// Whoever polls the feed.
+    Here(Box<Intake>),
+    /// A thread on a core of its own.
+    There(Threaded),
 }
 
 /// The feed.
 pub struct MoldFeed {
-    lines: [Option<UdpSocket>; 2],
-    requests: Option<(UdpSocket, SocketAddr)>,
-    receiver: Receiver,
+    source: Source,
+    addresses: [Option<SocketAddr>; 2],
+    notices: Vec<String>,
     snapshots: Option<Snapshots>,
     queue: Queue,
     telling: Telling,
+    resync: Resync,
+    snapshot_looked_at: Nanos,
     /// Messages before this are in the snapshot.
     from: u64,
+    /// For what the snapshot's server sends.
     buffer: Box<[u8]>,
     notice: [u8; NOTICE_BYTES],
     /// When the snapshot's messages count as received.
     snapshot_time: Nanos,
     /// Of the last message that was taken: times never go back, and what waited for a snapshot was received before it.
     last_time: Nanos,
-    is_ended: bool,
     failure: FeedError,
     counters: Arc<StreamCounters>,
 }
 
 impl MoldFeed {
-    /// Opens the sockets, so that nothing is missed from now on.
+    /// Opens the sockets, so that nothing is missed from now on, and starts the thread that reads them, if there is to be one.
     ///
     /// # Errors
     /// [`MoldFeedError`].
@@ -136,47 +180,32 @@ impl MoldFeed {
             let (messages, bytes) = (config.queue_messages, config.queue_bytes);
             return Err(MoldFeedError::Queue { messages, bytes });
         }
-        let [a, b] = config.lines;
-        let open =
-            |line: Option<SocketAddrV4>| line.map(|line| open_line(line, config.interface)).transpose();
-        let lines = [open(a)?, open(b)?];
-        let requests = match config.retransmission {
-            Some(server) => {
-                let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-                let fail = |source| MoldFeedError::Socket {
-                    what: "open a socket for requests to",
-                    address: server,
-                    source,
-                };
-                let socket = UdpSocket::bind(any).map_err(fail)?;
-                socket.set_nonblocking(true).map_err(fail)?;
-                Some((socket, server))
-            }
-            None => None,
+        if !(4 << 10..=1 << 30).contains(&config.line.receive_buffer_bytes) {
+            return Err(MoldFeedError::Buffer(config.line.receive_buffer_bytes));
+        }
+        let mut intake = Intake::new(config)?;
+        let (counters, addresses, notices) = (intake.counters(), intake.addresses(), intake.take_notices());
+        let source = match &config.thread {
+            Some(core) => Source::There(Threaded::start(intake, core).map_err(MoldFeedError::Thread)?),
+            None => Source::Here(Box::new(intake)),
         };
         let has_snapshots = config.snapshot.is_some();
-        let receiver = Receiver::new(ReceiverConfig {
-            // What was before we came is in the snapshot; without one the whole day is wanted.
-            next_sequence: (!has_snapshots).then_some(1),
-            request: requests.is_some().then(RequestConfig::default),
-            has_line_b: b.is_some(),
-            ..ReceiverConfig::default()
-        })?;
         Ok(Self {
-            lines,
-            requests,
-            receiver,
+            source,
+            addresses,
+            notices,
             snapshots: config.snapshot.clone().map(|(address, login)| Snapshots::new(address, login)),
             queue: Queue::new(config.queue_messages, config.queue_bytes),
             telling: if has_snapshots { Telling::Waiting { least: 0 } } else { Telling::Stream },
+            resync: Resync::new(),
+            snapshot_looked_at: Nanos::ZERO,
             from: 0,
             buffer: vec![0; PACKET_BYTES_MAX].into_boxed_slice(),
             notice: [0; NOTICE_BYTES],
             snapshot_time: Nanos::ZERO,
             last_time: Nanos::ZERO,
-            is_ended: false,
             failure: FeedError { what: String::new() },
-            counters: Arc::default(),
+            counters,
         })
     }
 
@@ -187,60 +216,46 @@ impl MoldFeed {
 
     /// Where the lines are received, with the ports that the system chose.
     pub fn addresses(&self) -> [Option<SocketAddr>; 2] {
-        self.lines.each_ref().map(|line| line.as_ref().and_then(|line| line.local_addr().ok()))
+        self.addresses
     }
 
-    /// Takes what the sockets have, as far as the queue goes.
+    /// What the kernel does not do as asked, and how to mend it; the feed works without.
+    pub fn notices(&self) -> &[String] {
+        &self.notices
+    }
+
+    /// Takes what the sockets have, as far as the queue goes. One look at one socket, so that the caller is back at its other work after one system call; more only as
+    /// long as packets come of which nothing can be told.
     fn receive(&mut self) {
-        for _ in 0..PACKETS_PER_POLL {
-            if !self.queue.has_room(RELEASED_MESSAGES_MAX, RELEASED_BYTES_MAX) {
-                return;
+        let Self { source, queue, telling, failure, .. } = self;
+        let told = match source {
+            Source::Here(intake) => {
+                for _ in 0..PACKETS_PER_POLL {
+                    if !queue.has_room(RELEASED_MESSAGES_MAX, RELEASED_BYTES_MAX) {
+                        break;
+                    }
+                    let look = intake.look(queue);
+                    let is_waiting = matches!(telling, Telling::Waiting { .. });
+                    if look == Look::Nothing || !is_waiting && !queue.is_empty() {
+                        break;
+                    }
+                }
+                intake.failure()
             }
-            let mut has_any = false;
-            for line in [Line::A, Line::B, Line::Retransmission] {
-                has_any |= self.receive_from(line);
+            Source::There(threaded) => {
+                threaded.receive(queue);
+                threaded.failure()
             }
-            if !has_any {
-                break;
-            }
+        };
+        if let Some(what) = told.filter(|_| failure.what.is_empty()) {
+            failure.what = what;
         }
-        let time = now();
-        let Self { receiver, queue, requests, is_ended, .. } = self;
-        receiver.on_time(time, &mut |action| take(&action, time, queue, requests.as_ref(), is_ended));
-        self.counters.show(self.receiver.counters());
     }
 
-    fn receive_from(&mut self, line: Line) -> bool {
-        let Self { lines, requests, receiver, queue, buffer, is_ended, failure, .. } = self;
-        let socket = match line {
-            Line::Retransmission => requests.as_ref().map(|(socket, _)| socket),
-            Line::A | Line::B => lines.get(line as usize).and_then(Option::as_ref),
-        };
-        let Some(socket) = socket else { return false };
-        match socket.recv(buffer) {
-            Ok(length) => {
-                let time = now();
-                let packet = buffer.get(..length).unwrap_or_default();
-                receiver.on_packet(line, time, packet, &mut |action| {
-                    take(&action, time, queue, requests.as_ref(), is_ended);
-                });
-                true
-            }
-            // A server that is not there answers a request with a refusal, which the next receipt tells.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::ConnectionRefused
-                ) =>
-            {
-                false
-            }
-            Err(error) => {
-                if failure.what.is_empty() {
-                    failure.what = format!("line {line:?} of the feed cannot be read: {error}");
-                }
-                false
-            }
+    fn is_ended(&self) -> bool {
+        match &self.source {
+            Source::Here(intake) => intake.is_ended(),
+            Source::There(threaded) => threaded.is_ended() && self.queue.is_empty(),
         }
     }
 
@@ -256,27 +271,159 @@ impl MoldFeed {
                 Some(snapshots) => snapshots.poll(time, least, &mut self.buffer),
                 None => None,
             };
-            let Some(next) = found else { return false };
-            self.from = next;
-            self.snapshot_time = time.max(self.last_time);
-            self.last_time = self.snapshot_time;
-            if self.receiver.next_sequence().is_none() {
-                self.receiver.resume_at(time, next, &mut |_| {});
+            if self.resync.lost().is_some()
+                && let Some(changed) = self.snapshots.as_ref().and_then(Snapshots::changed)
+            {
+                self.resync.know(changed);
+                self.name_concerned(0);
+                return true;
             }
-            self.counters.snapshots.set(self.snapshots.as_ref().map_or(0, |it| it.taken() as i64));
+            let Some(next) = found else { return false };
+            let first = match &mut self.source {
+                Source::Here(intake) => Some(intake.begin_at(time, next, &mut self.queue)),
+                Source::There(threaded) => threaded.begin_at(next),
+            };
+            match first {
+                Some(first) if first <= next => {}
+                // What lies between is in no snapshot yet.
+                Some(first) => {
+                    self.telling = Telling::Waiting { least: least.max(first) };
+                    return false;
+                }
+                None => return false,
+            }
+            self.from = next;
+            self.resync.end();
+            self.note_snapshot(time);
             self.telling = Telling::Begin { next };
             self.notice = Notice::SnapshotBegin.encode();
         }
         if self.telling == Telling::Stream {
-            // What the snapshot includes.
-            while self.queue.front().is_some_and(|entry| {
-                entry.sequence < self.from || entry.is_loss && entry.sequence <= self.from
-            }) {
-                self.queue.pop();
-            }
-            return self.queue.front().is_some();
+            self.pursue_snapshot();
         }
-        true
+        self.telling != Telling::Stream || self.advance_stream()
+    }
+
+    /// Comes to the next message of the stream that is to be told now.
+    fn advance_stream(&mut self) -> bool {
+        while let Some(entry) = self.queue.front().copied() {
+            // What the snapshot includes.
+            if entry.sequence < self.from || entry.is_loss && entry.sequence <= self.from {
+                self.queue.pop();
+                continue;
+            }
+            if self.resync.is_over() {
+                return true;
+            }
+            let bytes = self.queue.bytes(&entry);
+            if Notice::is_one(bytes) {
+                return true;
+            }
+            let locate = itch50::locate(bytes);
+            if !self.resync.is_included(entry.sequence, locate) {
+                if self.resync.concerned().is_none_or(|concerned| !concerned.has(locate)) {
+                    return true;
+                }
+                if !self.resync.hold(entry.sequence, locate, bytes) {
+                    return false;
+                }
+            }
+            self.queue.pop();
+        }
+        false
+    }
+
+    /// Goes on with a snapshot for some symbols while the others go on; begins to tell it when it is whole.
+    fn pursue_snapshot(&mut self) {
+        let Some((_, least)) = self.resync.lost().filter(|_| self.resync.concerned().is_some()) else {
+            return;
+        };
+        let time = now();
+        if time < self.snapshot_looked_at.after(SNAPSHOT_LOOKS) {
+            return;
+        }
+        self.snapshot_looked_at = time;
+        let Self { snapshots, buffer, .. } = self;
+        if let Some(next) = snapshots.as_mut().and_then(|it| it.poll(time, least, buffer)) {
+            self.note_snapshot(time);
+            self.seek_part(next, None);
+        }
+    }
+
+    fn note_snapshot(&mut self, time: Nanos) {
+        self.snapshot_time = time.max(self.last_time);
+        self.last_time = self.snapshot_time;
+        self.counters.snapshots.set(self.snapshots.as_ref().map_or(0, |it| it.taken() as i64));
+    }
+
+    /// Names the next concerned symbol from this locate on, or says that there is none.
+    fn name_concerned(&mut self, from: u32) {
+        let Some((_, next)) = self.resync.lost() else { return };
+        self.snapshot_time = now().max(self.last_time);
+        self.last_time = self.snapshot_time;
+        match self.resync.concerned().and_then(|concerned| concerned.next(from)) {
+            Some(locate) => {
+                self.telling = Telling::Concerned { locate };
+                self.notice = Notice::Concerned { locate }.encode();
+            }
+            None => {
+                self.telling = Telling::Unconcerned;
+                self.notice = Notice::Unconcerned { next }.encode();
+            }
+        }
+    }
+
+    /// Comes to what is to be told next of a whole snapshot, while `symbol` is being told.
+    fn seek_part(&mut self, next: u64, symbol: Option<u16>) {
+        let Some(snapshots) = &mut self.snapshots else { return };
+        while let Some(bytes) = snapshots.message() {
+            let locate = itch50::locate(bytes);
+            if self.resync.concerned().is_none_or(|concerned| !concerned.has(locate)) {
+                snapshots.advance();
+                continue;
+            }
+            let is_directory = bytes.first() == Some(&b'R');
+            match symbol {
+                Some(open) if open != locate => return self.tell_held(next, open),
+                None if !is_directory => {
+                    self.notice = Notice::SymbolBegin { locate }.encode();
+                    self.telling = Telling::Part { next, symbol: Some(locate), part: Part::Begin };
+                }
+                Some(_) | None => self.telling = Telling::Part { next, symbol, part: Part::Message },
+            }
+            return;
+        }
+        match symbol {
+            Some(open) => self.tell_held(next, open),
+            None => {
+                snapshots.done();
+                self.resync.end_at(next);
+                self.telling = Telling::Stream;
+            }
+        }
+    }
+
+    /// What the stream said of this symbol since the snapshot, then that it is whole.
+    fn tell_held(&mut self, next: u64, locate: u16) {
+        self.tell_held_from(next, locate, self.resync.first_held(locate, next));
+    }
+
+    fn tell_held_from(&mut self, next: u64, locate: u16, held: Option<u32>) {
+        let part = held.map_or(Part::End, Part::Held);
+        if part == Part::End {
+            self.notice = Notice::SymbolEnd { locate, next }.encode();
+        }
+        self.telling = Telling::Part { next, symbol: Some(locate), part };
+    }
+
+    /// What was lost: everything waits until it is known whom it concerns.
+    fn begin_resync(&mut self, lost: Option<Notice>) {
+        let Some(snapshots) = &mut self.snapshots else { return };
+        if let Some(Notice::Lost { first, next }) = lost {
+            let (first, next) = self.resync.begin(first, next);
+            snapshots.ask_about(now(), first, next);
+            self.telling = Telling::Waiting { least: next };
+        }
     }
 }
 
@@ -288,7 +435,7 @@ impl MarketFeed for MoldFeed {
         if !self.advance_telling() {
             return if !self.failure.what.is_empty() {
                 Peek::Failed(&self.failure)
-            } else if self.is_ended && self.telling == Telling::Stream {
+            } else if self.is_ended() && self.telling == Telling::Stream {
                 Peek::End
             } else {
                 Peek::NotYet
@@ -310,7 +457,21 @@ impl MarketFeed for MoldFeed {
                     Peek::Message(FeedMessage { receive_time: self.snapshot_time, bytes: &self.notice })
                 }
             },
-            Telling::Begin { .. } | Telling::End { .. } => {
+            Telling::Part { part: Part::Message, .. } => {
+                match self.snapshots.as_ref().and_then(Snapshots::message) {
+                    Some(bytes) => Peek::Message(FeedMessage { receive_time: self.snapshot_time, bytes }),
+                    None => Peek::NotYet,
+                }
+            }
+            Telling::Part { part: Part::Held(held), .. } => match self.resync.message(held) {
+                Some(bytes) => Peek::Message(FeedMessage { receive_time: self.snapshot_time, bytes }),
+                None => Peek::NotYet,
+            },
+            Telling::Begin { .. }
+            | Telling::End { .. }
+            | Telling::Concerned { .. }
+            | Telling::Unconcerned
+            | Telling::Part { part: Part::Begin | Part::End, .. } => {
                 Peek::Message(FeedMessage { receive_time: self.snapshot_time, bytes: &self.notice })
             }
             Telling::Waiting { .. } => Peek::NotYet,
@@ -322,11 +483,10 @@ impl MarketFeed for MoldFeed {
             Telling::Stream => {
                 let time = self.queue.front().map_or(self.last_time, |entry| entry.time);
                 self.last_time = self.last_time.max(time);
-                let loss = self.queue.front().filter(|entry| entry.is_loss).map(|entry| entry.sequence);
+                let loss = self.queue.front().filter(|entry| entry.is_loss);
+                let loss = loss.and_then(|entry| Notice::parse(self.queue.bytes(entry)));
                 self.queue.pop();
-                if let Some(least) = loss.filter(|_| self.snapshots.is_some()) {
-                    self.telling = Telling::Waiting { least };
-                }
+                self.begin_resync(loss);
             }
             Telling::Begin { next } => self.telling = Telling::Snapshot { next },
             Telling::Snapshot { .. } => {
@@ -340,59 +500,49 @@ impl MarketFeed for MoldFeed {
                 }
                 self.telling = Telling::Stream;
             }
+            Telling::Concerned { locate } => self.name_concerned(u32::from(locate) + 1),
+            Telling::Unconcerned => {
+                self.telling = Telling::Stream;
+                let is_of_nobody =
+                    self.resync.concerned().is_some_and(|concerned| concerned.next(0).is_none());
+                if let Some(snapshots) = self.snapshots.as_mut().filter(|_| is_of_nobody) {
+                    snapshots.give_up(now());
+                    self.resync.end();
+                }
+            }
+            Telling::Part { next, symbol, part } => match (part, symbol) {
+                (Part::Begin, _) => self.seek_part(next, symbol),
+                (Part::Message, _) => {
+                    if let Some(snapshots) = &mut self.snapshots {
+                        snapshots.advance();
+                    }
+                    self.seek_part(next, symbol);
+                }
+                (Part::Held(held), Some(locate)) => {
+                    self.tell_held_from(next, locate, self.resync.next_held(held, next));
+                }
+                (Part::End | Part::Held(_), _) => self.seek_part(next, None),
+            },
             Telling::Waiting { .. } => {}
+        }
+    }
+
+    fn has_message(&self) -> bool {
+        self.telling == Telling::Stream
+            && self.resync.is_over()
+            && self.queue.front().is_some_and(|entry| entry.sequence >= self.from)
+    }
+
+    fn core(&self) -> Option<CoreReport> {
+        match &self.source {
+            Source::Here(_) => None,
+            Source::There(threaded) => Some(threaded.report().clone()),
         }
     }
 
     fn stream(&self) -> Option<Arc<StreamCounters>> {
         Some(self.counters())
     }
-}
-
-/// What the receiver says, into the queue.
-fn take(
-    action: &ReceiverAction<'_>,
-    time: Nanos,
-    queue: &mut Queue,
-    requests: Option<&(UdpSocket, SocketAddr)>,
-    is_ended: &mut bool,
-) {
-    // There is room: looked at before every packet.
-    match *action {
-        ReceiverAction::Message { sequence, bytes } => {
-            queue.push(time, sequence, false, bytes);
-        }
-        ReceiverAction::Lost { first, next } => {
-            queue.push(time, next, true, &Notice::Lost { first, next }.encode());
-        }
-        ReceiverAction::Malformed { line, error: _ } => {
-            queue.push(time, u64::MAX, false, &Notice::Malformed { line: line as u8 }.encode());
-        }
-        ReceiverAction::Request(packet) => {
-            if let Some((socket, server)) = requests {
-                let packet: &[u8; HEADER_BYTES] = packet;
-                // One that cannot be sent is like one that is lost: asked again.
-                let _ = socket.send_to(packet, server);
-            }
-        }
-        ReceiverAction::EndOfSession { next_sequence } => {
-            queue.push(time, next_sequence, false, &Notice::EndOfSession { next: next_sequence }.encode());
-            *is_ended = true;
-        }
-        ReceiverAction::Session(_) => *is_ended = false,
-        // Counted, and a silent line is covered by the other one or by stale books.
-        ReceiverAction::LineDown(_) | ReceiverAction::LineUp(_) => {}
-    }
-}
-
-fn open_line(address: SocketAddrV4, interface: Ipv4Addr) -> Result<UdpSocket, MoldFeedError> {
-    let fail = |what| move |source| MoldFeedError::Socket { what, address: address.into(), source };
-    let socket = UdpSocket::bind(address).map_err(fail("receive market data at"))?;
-    socket.set_nonblocking(true).map_err(fail("receive without waiting at"))?;
-    if address.ip().is_multicast() {
-        socket.join_multicast_v4(address.ip(), &interface).map_err(fail("join the group"))?;
-    }
-    Ok(socket)
 }
 
 const _: () = assert!(PAYLOAD_BYTES_MAX <= PACKET_BYTES_MAX && RELEASED_BYTES_MAX < 4 << 20);

@@ -1,5 +1,6 @@
 //! [`Queue`]: messages of the stream that the engine has yet to take, in memory taken at start.
 
+use super::intake::Sink;
 use spinward_engine::words::Nanos;
 use std::collections::VecDeque;
 
@@ -63,6 +64,11 @@ impl Queue {
         true
     }
 
+    /// Whether the ring of messages is empty.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     pub(super) fn front(&self) -> Option<&Entry> {
         self.entries.front()
     }
@@ -73,6 +79,13 @@ impl Queue {
 
     pub(super) fn pop(&mut self) {
         self.entries.pop_front();
+    }
+}
+
+impl Sink for Queue {
+    fn push(&mut self, time: Nanos, sequence: u64, is_loss: bool, bytes: &[u8]) {
+        // There is room: looked at before every packet.
+        self.push(time, sequence, is_loss, bytes);
     }
 }
 

@@ -1,6 +1,7 @@
 //! [`Snapshots`]: the market as it is, fetched in the manner of GLIMPSE over SoupBinTCP.
 
 use super::stream::{Received, Stream};
+use crate::exchange::server::changes::{self, Answer, Locates};
 use crate::exchange::server::snapshot_end;
 use crate::soup::{ClientAction, ClientConfig, ClientSession};
 use spinward_engine::words::Nanos;
@@ -28,6 +29,10 @@ pub(super) struct Snapshots {
     begun: Nanos,
     again: Nanos,
     taken: u64,
+    /// The lost messages that the server is asked about.
+    lost: Option<(u64, u64)>,
+    changed: Locates,
+    is_answered: bool,
 }
 
 impl Snapshots {
@@ -42,7 +47,24 @@ impl Snapshots {
             begun: Nanos::ZERO,
             again: Nanos::ZERO,
             taken: 0,
+            lost: None,
+            changed: Locates::new(),
+            is_answered: false,
         }
+    }
+
+    /// From now on the next snapshot is for the loss of messages `first` to `next` − 1: the server is asked which symbols they were about.
+    pub(super) fn ask_about(&mut self, now: Nanos, first: u64, next: u64) {
+        self.drop_it(now);
+        self.again = Nanos::ZERO;
+        self.lost = Some((first, next));
+        self.changed.clear();
+        self.is_answered = false;
+    }
+
+    /// The symbols that these messages were about, once the server has said it.
+    pub(super) fn changed(&self) -> Option<&Locates> {
+        self.is_answered.then_some(&self.changed)
     }
 
     /// Snapshots that were whole.
@@ -68,7 +90,9 @@ impl Snapshots {
             }
         };
         let mut is_over = now >= self.begun.after(WITHIN);
-        let Self { stream, bytes, next, .. } = self;
+        let Self { stream, bytes, next, lost, changed, is_answered, .. } = self;
+        let question = lost.filter(|_| !*is_answered);
+        let mut is_live = false;
         let mut take = |action: ClientAction<'_>, stream: &mut Stream| match action {
             ClientAction::Connect => stream.connect(),
             ClientAction::Send(bytes) => stream.send(bytes),
@@ -81,11 +105,16 @@ impl Snapshots {
                 None => is_over = true,
             },
             ClientAction::Down { .. } | ClientAction::Ended(_) => is_over = true,
+            ClientAction::Live { .. } => is_live = true,
+            ClientAction::Unsequenced(bytes) => {
+                if let Some((first, next)) = question {
+                    // A server that cannot say it leaves all symbols to the snapshot, as one does that knows no such question.
+                    *is_answered |= changes::answered(bytes, first, next, changed) == Some(Answer::Last);
+                }
+            }
             ClientAction::Close
-            | ClientAction::Live { .. }
             | ClientAction::NewSession { .. }
             | ClientAction::Missed { .. }
-            | ClientAction::Unsequenced(_)
             | ClientAction::Debug(_) => {}
         };
         session.start(now, &mut |action| take(action, stream));
@@ -102,6 +131,14 @@ impl Snapshots {
             Received::Gone => session.on_disconnected(now, &mut |action| take(action, stream)),
             Received::Nothing => session.on_time(now, &mut |action| take(action, stream)),
         }
+        if let Some((first, next)) = question.filter(|_| is_live) {
+            // It fits, and one that is lost with its connection is asked again.
+            let _ = session.send(now, &changes::question(first, next), &mut |action| {
+                if let ClientAction::Send(bytes) = action {
+                    stream.send(bytes);
+                }
+            });
+        }
         if let Some(next) = self.next {
             self.stream.close();
             self.at = 0;
@@ -116,6 +153,12 @@ impl Snapshots {
             self.session = Some(session);
         }
         None
+    }
+
+    /// It is not needed any more.
+    pub(super) fn give_up(&mut self, now: Nanos) {
+        self.drop_it(now);
+        self.done();
     }
 
     fn drop_it(&mut self, now: Nanos) {
@@ -143,5 +186,7 @@ impl Snapshots {
         self.bytes.clear();
         (self.next, self.at) = (None, 0);
         self.again = Nanos::ZERO;
+        self.lost = None;
+        self.is_answered = false;
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::feed::{MarketFeed, Peek};
-use crate::itch50::{Itch50Config, Itch50Decoder};
+use crate::itch50::{Itch50Config, Itch50Decoder, locate};
 use crate::synthetic::{SyntheticConfig, SyntheticFeed};
 use proptest::prelude::*;
 use spinward_engine::book::{BookConfig, BookOutput, BookStage};
@@ -78,6 +78,10 @@ fn a_notice_is_read_as_it_was_written_and_nothing_else_is_one() {
         Notice::SnapshotBegin,
         Notice::SnapshotEnd { next: u64::MAX },
         Notice::EndOfSession { next: 1 },
+        Notice::Concerned { locate: 7 },
+        Notice::Unconcerned { next: 9 },
+        Notice::SymbolBegin { locate: u16::MAX },
+        Notice::SymbolEnd { locate: 1, next: 10 },
     ] {
         assert!(Notice::is_one(&notice.encode()));
         assert_eq!(Notice::parse(&notice.encode()), Some(notice));
@@ -113,6 +117,68 @@ fn what_is_lost_quarantines_every_book_and_a_snapshot_releases_every_book_with_w
     holed.take(&Notice::SnapshotEnd { next: 2_001 }.encode());
     assert_eq!(holed.quarantined(), 0);
     assert_eq!(holed.views.len(), whole.views.len());
+    for (id, view) in &whole.views {
+        let other = &holed.views[id];
+        assert_eq!((view.bids(), view.asks()), (other.bids(), other.asks()), "instrument {id}");
+    }
+}
+
+/// Who joined a stream that ran traded on books of which half was told: a clear quarantines no book that was never anything.
+#[test]
+fn a_book_that_a_snapshot_is_the_first_to_tell_of_is_not_free_before_the_snapshot_is_whole() {
+    let messages = market(1_000);
+    let mut books = Books::new();
+    books.take(&Notice::SnapshotBegin.encode());
+    for message in &messages {
+        books.take(message);
+        assert_eq!(books.quarantined(), books.views.len());
+    }
+    assert_eq!(books.views.len(), 3);
+    books.take(&Notice::SnapshotEnd { next: 1_001 }.encode());
+    assert_eq!(books.quarantined(), 0);
+}
+
+#[test]
+fn a_loss_that_concerns_one_symbol_leaves_the_others_their_books_and_its_part_of_a_snapshot_brings_it_back() {
+    let messages = market(2_000);
+    let (mut whole, mut holed) = (Books::new(), Books::new());
+    messages.iter().for_each(|message| whole.take(message));
+    let is_of = |message: &Vec<u8>, wanted: u16| locate(message) == wanted;
+    for message in &messages[..1_000] {
+        holed.take(message);
+    }
+    let known = holed.views.len();
+    assert_eq!((known, holed.quarantined()), (3, 0));
+    holed.take(&Notice::Lost { first: 1_001, next: 1_501 }.encode());
+    // Whom the lost messages are about is known: symbol 2. (Here the other two lose nothing.)
+    holed.take(&Notice::Concerned { locate: 2 }.encode());
+    assert_eq!(holed.views[&1].flags & BookView::QUARANTINED, BookView::QUARANTINED);
+    holed.take(&Notice::Unconcerned { next: 1_501 }.encode());
+    let in_quarantine = |books: &Books| -> Vec<u32> {
+        let views = books.views.iter();
+        views.filter(|(_, view)| view.flags & BookView::QUARANTINED != 0).map(|(id, _)| *id).collect()
+    };
+    assert_eq!(in_quarantine(&holed), [1], "the others are released at once");
+    for message in messages[1_000..].iter().filter(|message| !is_of(message, 2)) {
+        holed.take(message);
+        assert_eq!(in_quarantine(&holed), [1]);
+    }
+    // A symbol that nobody has heard of before is not in quarantine.
+    let stranger = {
+        let mut add = messages.iter().find(|message| message[0] == b'A').unwrap().clone();
+        add[1..3].copy_from_slice(&40u16.to_be_bytes());
+        add[24..32].copy_from_slice(b"STRANGER");
+        add
+    };
+    holed.take(&stranger);
+    assert_eq!(in_quarantine(&holed), [1]);
+    holed.take(&Notice::SymbolBegin { locate: 2 }.encode());
+    for message in messages.iter().filter(|message| is_of(message, 2) && message[0] != b'R') {
+        holed.take(message);
+        assert_eq!(in_quarantine(&holed), [1], "not released before it is whole");
+    }
+    holed.take(&Notice::SymbolEnd { locate: 2, next: 2_001 }.encode());
+    assert_eq!(in_quarantine(&holed), Vec::<u32>::new());
     for (id, view) in &whole.views {
         let other = &holed.views[id];
         assert_eq!((view.bids(), view.asks()), (other.bids(), other.asks()), "instrument {id}");

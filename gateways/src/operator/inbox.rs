@@ -8,7 +8,10 @@ use std::sync::Arc;
 /// A queue with room for `capacity` commands (at least 1): the sequencer's end, and the socket's.
 pub fn operator_queue(capacity: usize) -> (OperatorInbox, OperatorSender) {
     let queue = Arc::new(ArrayQueue::new(capacity.max(1)));
-    (OperatorInbox { queue: Arc::clone(&queue) }, OperatorSender { queue, status: None })
+    (
+        OperatorInbox { queue: Arc::clone(&queue) },
+        OperatorSender { queue, session: None, turn: Arc::default() },
+    )
 }
 
 /// The sequencer's end. Polling takes a few loads when there is nothing: no lock, no system call, no allocation.
@@ -25,18 +28,38 @@ impl OperatorInbox {
     }
 }
 
+/// What a session says of itself. Asked on the side thread.
+pub trait SessionView: Send + Sync {
+    /// The answer to `status` (line ends become spaces).
+    fn status(&self) -> String;
+
+    /// How many of the operators' commands risk has obeyed, and how many it has refused.
+    fn outcomes(&self) -> Outcomes;
+}
+
+/// What became of the commands so far.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Outcomes {
+    /// Obeyed.
+    pub obeyed: u64,
+    /// Refused.
+    pub refused: u64,
+}
+
 /// The socket's end; also for a program that gives commands itself.
 #[derive(Clone)]
 pub struct OperatorSender {
     queue: Arc<ArrayQueue<Command>>,
-    status: Option<Arc<dyn Fn() -> String + Send + Sync>>,
+    session: Option<Arc<dyn SessionView>>,
+    /// Held from a command that can be refused to its outcome: outcomes are told by counting.
+    pub(super) turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl OperatorSender {
-    /// The same, answering `status` with this text (line ends become spaces). Called on the side thread.
+    /// The same, answering for this session.
     #[must_use]
-    pub fn with_status(self, status: Arc<dyn Fn() -> String + Send + Sync>) -> Self {
-        Self { status: Some(status), ..self }
+    pub fn with_session(self, session: Arc<dyn SessionView>) -> Self {
+        Self { session: Some(session), ..self }
     }
 
     /// Puts a command into the queue.
@@ -48,11 +71,16 @@ impl OperatorSender {
     }
 
     pub(super) fn status(&self) -> String {
-        let text = self.status.as_ref().map_or_else(
+        let text = self.session.as_ref().map_or_else(
             || format!("{} of {} commands wait for the session", self.queue.len(), self.queue.capacity()),
-            |status| status(),
+            |session| session.status(),
         );
         text.split(['\r', '\n']).collect::<Vec<_>>().join(" ")
+    }
+
+    /// `None` if nobody tells.
+    pub(super) fn outcomes(&self) -> Option<Outcomes> {
+        self.session.as_ref().map(|session| session.outcomes())
     }
 }
 

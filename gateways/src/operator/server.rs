@@ -1,13 +1,14 @@
 //! The server on the side thread.
 
-use super::inbox::OperatorSender;
+use super::inbox::{OperatorSender, Outcomes};
 use super::line::{LINE_BYTES_MAX, LineError, Request, parse};
+use spinward_engine::words::CommandKind;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener as StdListener, UnixStream as StdStream};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
@@ -18,6 +19,14 @@ pub const CONNECTIONS_MAX: usize = 8;
 
 /// A connection on which nothing comes for so long is closed.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a command that can be refused is waited for, and from one look to the next.
+const OUTCOME_TIMEOUT: Duration = Duration::from_secs(1);
+const OUTCOME_LOOK: Duration = Duration::from_millis(1);
+
+const ON_ITS_WAY: &str = "ok on its way\n";
+const NO_ROOM: &str =
+    "error: the session has not taken the commands before this one; look whether it hangs, and send again\n";
 
 /// After a failed accept (no file descriptors left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -173,7 +182,7 @@ async fn talk(mut stream: UnixStream, sender: OperatorSender, idle: Duration) {
     loop {
         let found = buffer.iter().take(filled).position(|&byte| byte == b'\n');
         if let Some(end) = found {
-            let text = answer(buffer.get(..end).unwrap_or_default(), &sender);
+            let text = answer(buffer.get(..end).unwrap_or_default(), &sender).await;
             buffer.copy_within(end + 1..filled, 0);
             filled -= end + 1;
             if !say(&mut stream, &text, idle).await {
@@ -189,7 +198,7 @@ async fn talk(mut stream: UnixStream, sender: OperatorSender, idle: Duration) {
             Ok(Ok(count)) if count > 0 => filled += count,
             // A last line without its end is a line.
             Ok(Ok(_)) if filled > 0 => {
-                let text = answer(buffer.get(..filled).unwrap_or_default(), &sender);
+                let text = answer(buffer.get(..filled).unwrap_or_default(), &sender).await;
                 say(&mut stream, &text, idle).await;
                 return;
             }
@@ -203,15 +212,42 @@ async fn say(stream: &mut UnixStream, text: &str, idle: Duration) -> bool {
     matches!(timeout(idle, stream.write_all(text.as_bytes())).await, Ok(Ok(())))
 }
 
-fn answer(line: &[u8], sender: &OperatorSender) -> String {
+async fn answer(line: &[u8], sender: &OperatorSender) -> String {
     let request = std::str::from_utf8(line).map_err(|_| LineError::NotText).and_then(parse);
     match request {
         Ok(Request::Status) => format!("ok {}\n", sender.status()),
-        Ok(Request::Command(command)) => match sender.send(command) {
-            Ok(()) => "ok on its way\n".to_owned(),
-            Err(_) => "error: the session has not taken the commands before this one; look whether it hangs, and send again\n"
-                .to_owned(),
+        Ok(Request::Command(command)) => match command.kind() {
+            Some(CommandKind::Resume | CommandKind::SetState) => {
+                let _turn = sender.turn.lock().await;
+                let before = sender.outcomes();
+                match sender.send(command) {
+                    Ok(()) => outcome(sender, before).await.to_owned(),
+                    Err(_) => NO_ROOM.to_owned(),
+                }
+            }
+            // Never refused, and never to wait for another command's outcome.
+            Some(CommandKind::Kill | CommandKind::CancelAll) | None => match sender.send(command) {
+                Ok(()) => ON_ITS_WAY.to_owned(),
+                Err(_) => NO_ROOM.to_owned(),
+            },
         },
         Err(error) => format!("error: {error}\n"),
     }
+}
+
+/// Waits until risk has acted on the command, at most [`OUTCOME_TIMEOUT`].
+async fn outcome(sender: &OperatorSender, before: Option<Outcomes>) -> &'static str {
+    let Some(before) = before else { return ON_ITS_WAY };
+    let start = Instant::now();
+    while start.elapsed() < OUTCOME_TIMEOUT {
+        let now = sender.outcomes().unwrap_or(before);
+        if now.refused != before.refused {
+            return "error: risk refused it: trading is halted, and a halt is lifted by `resume` of its owner or of `operator` only\n";
+        }
+        if now.obeyed != before.obeyed {
+            return "ok done\n";
+        }
+        tokio::time::sleep(OUTCOME_LOOK).await;
+    }
+    "ok on its way; the session has not come to it yet, look at `status`\n"
 }

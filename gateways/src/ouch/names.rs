@@ -8,8 +8,8 @@ use super::config::OuchConfigError;
 
 const DIGITS: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-/// `S` and thirteen digits to the base of 36: 36^13 > 2^64.
-pub(super) fn name_of(order: OrderId) -> ClOrdId {
+/// The `ClOrdId` of an order: `S` and thirteen digits to the base of 36, as 36^13 > 2^64.
+pub fn name_of(order: OrderId) -> ClOrdId {
     let mut bytes = [b'S'; 14];
     let mut rest = order.get();
     for to in bytes.iter_mut().skip(1).rev() {

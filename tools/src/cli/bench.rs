@@ -39,6 +39,12 @@ pub(crate) enum BenchCommand {
     Risk(MeasureArgs),
     /// One command into the exchange's matching engine, beside the naive engine.
     Exchange(MeasureArgs),
+    /// One order through the order gateway to the bytes that leave, beside a copy of them.
+    Gateway(MeasureArgs),
+    /// Packets over loopback UDP into the books, at ever higher rates until one is dropped, beside a bare receive loop.
+    Feed(MeasureArgs),
+    /// From a packet of the exchange to the order that comes of it, over loopback sockets, beside a bare echo.
+    Wire(MeasureArgs),
     /// Tick to order with stamps at the ends, at every stage and with orders stored, beside stamps off: what measuring costs.
     Stamps(MeasureArgs),
     /// A stall put into the books on purpose, under an open and a closed loop: what a closed loop hides.
@@ -146,6 +152,9 @@ pub(crate) fn run(command: &BenchCommand) -> Outcome {
         BenchCommand::Codecs(args) => one(Suite::Codecs, args),
         BenchCommand::Risk(args) => one(Suite::Risk, args),
         BenchCommand::Exchange(args) => one(Suite::Exchange, args),
+        BenchCommand::Gateway(args) => one(Suite::Gateway, args),
+        BenchCommand::Feed(args) => one(Suite::Feed, args),
+        BenchCommand::Wire(args) => one(Suite::Wire, args),
         BenchCommand::Stamps(args) => one(Suite::Stamps, args),
         BenchCommand::Stall(args) => one(Suite::Stall, args),
         BenchCommand::All(args) => {

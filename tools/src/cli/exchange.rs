@@ -2,6 +2,7 @@
 
 use super::output::{Table, bytes, count, line, nanos};
 use crate::failure::{Failure, Outcome};
+use crate::metrics::{ExchangeSources, serve};
 use anyhow::Context;
 use clap::Args;
 use serde_json::{Value, json};
@@ -12,9 +13,10 @@ use spinward_gateways::exchange::server::{
     RunningExchange, WireSample, check_fault,
 };
 use std::io::{IsTerminal, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -35,6 +37,9 @@ pub(crate) struct ExchangeArgs {
     /// A fault, as a line of the control language: `drop a 1%`, `at 5s restart`. May be given often.
     #[arg(long, value_name = "LINE")]
     fault: Vec<String>,
+    /// Where to serve Prometheus metrics: an address such as 127.0.0.1:9185, or `off`.
+    #[arg(long, value_name = "ADDR", default_value = "off")]
+    metrics: String,
     /// Print the summary as JSON.
     #[arg(long)]
     json: bool,
@@ -59,23 +64,28 @@ pub(crate) fn run(args: &ExchangeArgs) -> Outcome {
     }
     config.faults.extend(args.fault.iter().cloned());
     settings
-        .apply(&Overrides { duration: args.duration.clone(), ..Overrides::default() })
+        .apply(&Overrides {
+            duration: args.duration.clone(),
+            metrics: Some(args.metrics.clone()),
+            ..Overrides::default()
+        })
         .map_err(Failure::usage)?;
     let epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     // Below 2^63 until the year 2262.
     config.core.midnight = spinward_config::midnight_before(Nanos::new(epoch.as_nanos() as i64));
     let duration = settings.session.duration.filter(|_| args.duration.is_some());
 
+    let metrics = settings.metrics_address().map(bind).transpose()?;
     let exchange = ExchangeServer::start(&config).map_err(Failure::usage)?;
     let start = Instant::now();
     if args.json {
         // Programs wait for this line: then everything listens.
-        line(json!({ "listening": addresses_json(exchange.addresses(), &config) }));
+        line(json!({ "listening": addresses_json(exchange.addresses(), &config, metrics.as_ref()) }));
     } else {
-        print_addresses(exchange.addresses(), &config);
+        print_addresses(exchange.addresses(), &config, metrics.as_ref());
     }
     let mut samples = Vec::new();
-    let watched = watch(&exchange, start, duration, !args.quiet, &mut samples);
+    let watched = watch(&exchange, metrics, start, duration, !args.quiet, &mut samples);
     let state = exchange.stop().context("the exchange's thread died")?;
     watched?;
     samples.sort_unstable_by_key(|sample| sample.nanos);
@@ -88,9 +98,23 @@ pub(crate) fn run(args: &ExchangeArgs) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Where metrics are served.
+fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let bound =
+        TcpListener::bind(address).and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
+    bound
+        .with_context(|| format!("--metrics: cannot serve on {address}: give another address, or off"))
+        .map_err(Failure::Usage)
+}
+
+fn address_of(metrics: Option<&TcpListener>) -> Option<String> {
+    metrics.and_then(|listener| listener.local_addr().ok()).map(|address| address.to_string())
+}
+
 /// Until its time is over, it ended by itself, or a signal came.
 fn watch(
     exchange: &RunningExchange,
+    metrics: Option<TcpListener>,
     start: Instant,
     duration: Option<Duration>,
     is_shown: bool,
@@ -98,7 +122,11 @@ fn watch(
 ) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let is_shown = is_shown && std::io::stderr().is_terminal();
+    let probe = exchange.probe().context("cannot look at the exchange")?;
     runtime.block_on(async {
+        if let Some(listener) = metrics {
+            tokio::spawn(serve(listener, Arc::new(ExchangeSources::new(probe))));
+        }
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let (mut before, mut at) = (0, start);
@@ -160,6 +188,7 @@ fn faults(faults: &FaultCounters) -> Vec<(&'static str, u64)> {
         ("orders rejected", faults.rejected),
         ("acknowledgements lost", faults.acks_lost),
         ("answers made slow", faults.slowed),
+        ("snapshots made slow", faults.snapshots_slowed),
         ("restarts", faults.restarts),
     ]
 }
@@ -169,7 +198,7 @@ fn list(addresses: &[SocketAddr]) -> String {
     if all.is_empty() { "nowhere".to_owned() } else { all.join(", ") }
 }
 
-fn print_addresses(addresses: &Addresses, config: &ExchangeConfig) {
+fn print_addresses(addresses: &Addresses, config: &ExchangeConfig, metrics: Option<&TcpListener>) {
     line(format!("exchange {}", config.core.session));
     for (what, address) in [
         ("orders (OUCH 5.0, SoupBinTCP)", addresses.orders.to_string()),
@@ -183,9 +212,10 @@ fn print_addresses(addresses: &Addresses, config: &ExchangeConfig) {
     }
     let control = config.control.as_ref().map_or("off".to_owned(), |path| path.display().to_string());
     line(format!("  {:<30} {control}", "control"));
+    line(format!("  {:<30} {}", "metrics", address_of(metrics).unwrap_or_else(|| "off".to_owned())));
 }
 
-fn addresses_json(addresses: &Addresses, config: &ExchangeConfig) -> Value {
+fn addresses_json(addresses: &Addresses, config: &ExchangeConfig, metrics: Option<&TcpListener>) -> Value {
     let all = |list: &[SocketAddr]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
     json!({
         "orders": addresses.orders.to_string(),
@@ -194,6 +224,7 @@ fn addresses_json(addresses: &Addresses, config: &ExchangeConfig) -> Value {
         "retransmission": addresses.retransmission.to_string(),
         "line_a": all(&addresses.line_a),
         "line_b": all(&addresses.line_b),
+        "metrics": address_of(metrics),
         "control": config.control.as_ref().map(|path| path.display().to_string()),
     })
 }
@@ -331,6 +362,7 @@ fn summary_json(state: &ExchangeState, samples: &[WireSample], elapsed: Duration
             "slow_dropped": wire.slow_dropped,
             "closed": wire.closed,
             "snapshots": wire.snapshots,
+            "changes_told": wire.changes_told,
         },
         "faults": faults,
         "accounts": state.accounts.iter().map(account).collect::<Vec<_>>(),

@@ -2,23 +2,25 @@
 
 use super::{RunArgs, doctor};
 use crate::failure::{CHECK_FAILED, Failure, Outcome};
+use crate::host;
 use crate::session::embedded::Embedded;
 use crate::session::live::{self, LiveOptions};
+use crate::session::parts;
 use crate::session::registry::Registry;
-use spinward_config::{Loaded, Overrides};
+use anyhow::anyhow;
+use spinward_config::{FeedKind, Loaded, Overrides, Settings, VenueKind};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-pub(crate) fn run(registry: &Registry, args: &RunArgs) -> Outcome {
+pub(crate) fn run(registry: &Arc<Registry>, args: &RunArgs) -> Outcome {
     let Loaded { mut settings, warnings, .. } = match &args.config {
         Some(path) => spinward_config::load(path).map_err(Failure::usage)?,
         None => spinward_config::builtin(),
     };
-    let embedded = if args.exchange { Some(Embedded::start(&mut settings, args.seed)?) } else { None };
-    let (feed, venue) = embedded.as_ref().map(|own| (own.feed.clone(), own.venue.clone())).unzip();
     let told = settings
         .apply(&Overrides {
-            feed: args.feed.clone().or(feed),
-            venue: args.venue.clone().or(venue).or_else(|| args.paper.then(|| "paper".to_owned())),
+            feed: args.feed.clone(),
+            venue: args.venue.clone().or_else(|| args.paper.then(|| "paper".to_owned())),
             date: args.date.clone(),
             pace: args.pace.clone(),
             topology: args.topology.clone(),
@@ -30,6 +32,22 @@ pub(crate) fn run(registry: &Registry, args: &RunArgs) -> Outcome {
             name: args.name.clone(),
         })
         .map_err(Failure::usage)?;
+    let embedded = match settings.venue.kind {
+        VenueKind::Exchange => {
+            if args.resume.is_some() {
+                return Err(Failure::Usage(anyhow!(
+                    "--resume: an exchange of the session's own begins its day anew and knows nothing of an earlier session's orders; give the venue of that \
+                     session: --paper, or --feed mold:ADDR,ADDR --venue ouch:ADDR"
+                )));
+            }
+            parts::check(&settings, registry, &host::cores()).map_err(Failure::usage)?;
+            Some(Embedded::start(&mut settings, args.seed)?)
+        }
+        VenueKind::Paper | VenueKind::Ouch => None,
+    };
+    if args.name.is_none() {
+        name_by_market(&mut settings, embedded.is_some());
+    }
     settings.date_today();
     for warning in warnings.iter().chain(&told) {
         eprintln!("warning: {warning}");
@@ -52,4 +70,12 @@ pub(crate) fn run(registry: &Registry, args: &RunArgs) -> Outcome {
         summary.print()
     }
     Ok(if summary.is_whole() { ExitCode::SUCCESS } else { ExitCode::from(CHECK_FAILED) })
+}
+
+/// The built-in configuration is made for the synthetic market: a session on a network is not called so.
+fn name_by_market(settings: &mut Settings, is_own_exchange: bool) {
+    if settings.session.name == FeedKind::Synthetic.name() && settings.feed.kind == FeedKind::Mold {
+        let name = if is_own_exchange { "exchange" } else { FeedKind::Mold.name() };
+        name.clone_into(&mut settings.session.name);
+    }
 }

@@ -1,13 +1,21 @@
 //! `/metrics` and `/health` over HTTP/1.1: two fixed answers, so the few lines stand here.
 
 use super::sources::Sources;
-use super::table::render;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, interval_at, timeout};
+
+/// What can be scraped.
+pub(crate) trait Scraped: Send + Sync + 'static {
+    /// The text exposition format.
+    fn metrics(&self) -> String;
+
+    /// A line that says how it does; the error says why it does not work.
+    fn health(&self) -> Result<String, String>;
+}
 
 /// Longest request head that is read.
 const HEAD_BYTES_MAX: usize = 8 * 1024;
@@ -19,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_millis(100);
 
 /// Answers until the runtime ends.
-pub(crate) async fn serve(listener: TcpListener, sources: Arc<Sources>) {
+pub(crate) async fn serve<S: Scraped>(listener: TcpListener, sources: Arc<S>) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
     loop {
         match listener.accept().await {
@@ -27,7 +35,7 @@ pub(crate) async fn serve(listener: TcpListener, sources: Arc<Sources>) {
                 let sources = Arc::clone(&sources);
                 tokio::spawn(async move {
                     // A client that goes away or is too slow has only itself to answer to.
-                    let _ = timeout(PATIENCE, answer(stream, &sources)).await;
+                    let _ = timeout(PATIENCE, answer(stream, &*sources)).await;
                 });
             }
             // Out of file descriptors, for one: there may be some again.
@@ -52,7 +60,7 @@ pub(crate) async fn watch_runtime(sources: Arc<Sources>) {
     }
 }
 
-async fn answer(mut stream: TcpStream, sources: &Sources) -> std::io::Result<()> {
+async fn answer(mut stream: TcpStream, sources: &impl Scraped) -> std::io::Result<()> {
     let mut head = Vec::new();
     let mut part = [0u8; 1024];
     while !head.windows(4).any(|window| window == b"\r\n\r\n") {
@@ -66,17 +74,10 @@ async fn answer(mut stream: TcpStream, sources: &Sources) -> std::io::Result<()>
     let mut words = head.split_whitespace();
     let (method, path) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
     let (status, kind, body) = match (method, path.split('?').next().unwrap_or("")) {
-        ("GET", "/metrics") => {
-            sources.side.scrapes.add(1);
-            ("200 OK", "text/plain; version=0.0.4; charset=utf-8", render(sources))
-        }
+        ("GET", "/metrics") => ("200 OK", "text/plain; version=0.0.4; charset=utf-8", sources.metrics()),
         ("GET", "/health") => match sources.health() {
-            Ok(()) => ("200 OK", "text/plain; charset=utf-8", format!("ok {}\n", sources.status())),
-            Err(why) => (
-                "503 Service Unavailable",
-                "text/plain; charset=utf-8",
-                format!("{why}; {}\n", sources.status()),
-            ),
+            Ok(how) => ("200 OK", "text/plain; charset=utf-8", format!("ok {how}\n")),
+            Err(why) => ("503 Service Unavailable", "text/plain; charset=utf-8", format!("{why}\n")),
         },
         ("GET", _) => ("404 Not Found", "text/plain; charset=utf-8", "try /metrics or /health\n".to_owned()),
         _ => ("405 Method Not Allowed", "text/plain; charset=utf-8", "GET only\n".to_owned()),

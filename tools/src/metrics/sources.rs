@@ -1,5 +1,9 @@
 //! [`Sources`]: the counters of everything that runs.
 
+use super::family::render;
+use super::server::Scraped;
+use super::table::TABLE;
+use crate::session::snapshots::SnapshotCounters;
 use crate::session::world::WorldCounters;
 use spinward_config::Settings;
 use spinward_engine::book::BookCounters;
@@ -10,6 +14,7 @@ use spinward_engine::risk::{PositionGauges, RiskCounters};
 use spinward_engine::strategy::RunnerCounters;
 use spinward_engine::words::TradingState;
 use spinward_gateways::feed::StreamCounters;
+use spinward_gateways::operator::{Outcomes, SessionView};
 use spinward_gateways::ouch::OuchCounters;
 use spinward_gateways::paper::PaperCounters;
 use spinward_gateways::simulation::SimulationCounters;
@@ -47,6 +52,7 @@ pub(crate) struct Sources {
     /// Streams of the orders' stamps, if they are stored: name, writer, what it dropped.
     pub(crate) orders: Vec<(&'static str, Arc<AppendCounters>, Arc<OrderCounters>)>,
     pub(crate) interference: Arc<InterferenceTotals>,
+    pub(crate) snapshots: Arc<SnapshotCounters>,
     pub(crate) pipeline: PipelineCounters,
     pub(crate) cores: Vec<CoreReport>,
     pub(crate) progress: Arc<Progress>,
@@ -81,8 +87,9 @@ impl Sources {
             ],
             orders: Vec::new(),
             interference: Arc::default(),
+            snapshots: Arc::default(),
             pipeline: PipelineCounters::default(),
-            cores: Vec::new(),
+            cores: world.feed_core.iter().cloned().collect(),
             progress: Arc::default(),
             side: SideCounters::default(),
             strategies: settings.strategies.iter().map(|spec| spec.name.clone()).collect(),
@@ -95,7 +102,7 @@ impl Sources {
     /// The plumbing's counters exist once it runs.
     pub(crate) fn add_pipeline(&mut self, pipeline: &Pipeline) {
         self.pipeline = pipeline.counters().clone();
-        self.cores = pipeline.cores().to_vec();
+        self.cores.splice(..0, pipeline.cores().iter().cloned());
         self.progress = Arc::clone(pipeline.progress());
     }
 
@@ -110,6 +117,10 @@ impl Sources {
 
     pub(crate) fn add_interference(&mut self, totals: Arc<InterferenceTotals>) {
         self.interference = totals;
+    }
+
+    pub(crate) fn add_snapshots(&mut self, counters: Arc<SnapshotCounters>) {
+        self.snapshots = counters;
     }
 
     pub(crate) fn set_address(&self, address: SocketAddr) {
@@ -175,12 +186,29 @@ impl Sources {
                 .map_or_else(String::new, |address| format!(" metrics http://{address}/metrics"))
         )
     }
+}
+
+impl Scraped for Sources {
+    fn metrics(&self) -> String {
+        self.side.scrapes.add(1);
+        render(TABLE, self)
+    }
 
     /// Whether the session works, and why not. One that an operator has halted works: `spinward_trading_state` tells that it does not trade.
-    pub(super) fn health(&self) -> Result<(), String> {
+    fn health(&self) -> Result<String, String> {
         if self.progress.has_failed() {
-            return Err("a file of the session cannot be written".to_owned());
+            return Err(format!("a file of the session cannot be written; {}", self.status()));
         }
-        Ok(())
+        Ok(self.status())
+    }
+}
+
+impl SessionView for Sources {
+    fn status(&self) -> String {
+        Self::status(self)
+    }
+
+    fn outcomes(&self) -> Outcomes {
+        Outcomes { obeyed: self.risk.commands.value(), refused: self.risk.commands_refused.value() }
     }
 }

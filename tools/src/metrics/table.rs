@@ -2,45 +2,26 @@
 //!
 //! Names follow the Prometheus conventions: `_total` for counters, base units (`_seconds`, `_bytes`).
 
+use super::family::{Kind, Metric, Out};
 use super::sources::Sources;
 use crate::cli::output::snake;
-use prometheus::proto::{Counter, Gauge, LabelPair, Metric as Sample, MetricFamily, MetricType};
-use prometheus::{Encoder, TextEncoder};
 use spinward_engine::risk::OrderState;
 use spinward_engine::strategy::Refused;
 use spinward_engine::words::{EventKind, FrameKind, RejectCode, ReportKind};
 use spinward_recorder::InterferenceTotals;
 
-/// Counter or gauge.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
-    Counter,
-    Gauge,
-}
-
-/// Takes samples: labels and value.
-pub(super) type Out<'a> = &'a mut dyn FnMut(&[(&str, &str)], f64);
-
-/// One metric family.
-pub(super) struct Metric {
-    pub(super) name: &'static str,
-    pub(super) kind: Kind,
-    pub(super) help: &'static str,
-    pub(super) read: fn(&Sources, Out<'_>),
-}
-
-const fn counter(name: &'static str, help: &'static str, read: fn(&Sources, Out<'_>)) -> Metric {
+const fn counter(name: &'static str, help: &'static str, read: fn(&Sources, Out<'_>)) -> Metric<Sources> {
     Metric { name, kind: Kind::Counter, help, read }
 }
 
-const fn gauge(name: &'static str, help: &'static str, read: fn(&Sources, Out<'_>)) -> Metric {
+const fn gauge(name: &'static str, help: &'static str, read: fn(&Sources, Out<'_>)) -> Metric<Sources> {
     Metric { name, kind: Kind::Gauge, help, read }
 }
 
 const NANO: f64 = 1e-9;
 
 /// Every metric there is.
-pub(super) const TABLE: &[Metric] = &[
+pub(super) const TABLE: &[Metric<Sources>] = &[
     // -- sequencer
     counter("spinward_ingress_frames_total", "Frames put into the ingress ring.", |s, out| {
         out(&[], s.pipeline.sequencer.frames.value() as f64);
@@ -314,6 +295,18 @@ pub(super) const TABLE: &[Metric] = &[
             out(&[("kind", "request")], stream.requests.value() as f64);
             out(&[("kind", "lost_message")], stream.lost.value() as f64);
             out(&[("kind", "snapshot")], stream.snapshots.value() as f64);
+            out(&[("kind", "kernel_drop")], stream.kernel_drops() as f64);
+            out(&[("kind", "handover_full")], stream.handover_full.value() as f64);
+        },
+    ),
+    gauge(
+        "spinward_feed_kernel_wait_seconds",
+        "From the kernel's receipt of a packet of market data to ours, by quantile.",
+        |s, out| {
+            for (name, share) in [("0.5", 0.5), ("0.99", 0.99), ("0.999", 0.999), ("1", 1.0)] {
+                let wait = s.stream.kernel_waits.quantile(share).unwrap_or(0);
+                out(&[("quantile", name)], wait as f64 * NANO);
+            }
         },
     ),
     gauge(
@@ -452,6 +445,36 @@ pub(super) const TABLE: &[Metric] = &[
             }
         },
     ),
+    // -- snapshots
+    counter("spinward_snapshots_total", "Snapshots of the engine's state, by outcome.", |s, out| {
+        out(&[("outcome", "written")], s.snapshots.written.value() as f64);
+        out(&[("outcome", "failed")], s.snapshots.failed.value() as f64);
+    }),
+    gauge("spinward_snapshot_bytes", "Size of the last snapshot.", |s, out| {
+        out(&[], s.snapshots.bytes.value() as f64);
+    }),
+    gauge(
+        "spinward_snapshot_duration_seconds",
+        "Time that saving and writing the last snapshot took.",
+        |s, out| {
+            out(&[], s.snapshots.duration_ns.value() as f64 * NANO);
+        },
+    ),
+    gauge(
+        "spinward_snapshot_timestamp_seconds",
+        "When the last snapshot was written, since 1970; 0: not yet.",
+        |s, out| {
+            out(&[], s.snapshots.at.value() as f64 * NANO);
+        },
+    ),
+    gauge(
+        "spinward_snapshot_lag_frames",
+        "Frames of the session that the replica behind the snapshots has not taken; it takes them once an interval.",
+        |s, out| {
+            let taken = u64::try_from(s.snapshots.frame.value()).unwrap_or(0);
+            out(&[], s.frames().saturating_sub(taken) as f64);
+        },
+    ),
     // -- latency
     gauge(
         "spinward_latency_seconds",
@@ -547,68 +570,10 @@ fn position_labels<'a>(
     ]
 }
 
-/// The text exposition format.
-pub(super) fn render(sources: &Sources) -> String {
-    let mut families = Vec::with_capacity(TABLE.len());
-    for metric in TABLE {
-        let mut family = MetricFamily::default();
-        family.set_name(metric.name.to_owned());
-        family.set_help(metric.help.to_owned());
-        family.set_field_type(match metric.kind {
-            Kind::Counter => MetricType::COUNTER,
-            Kind::Gauge => MetricType::GAUGE,
-        });
-        let mut samples: Vec<Sample> = Vec::new();
-        (metric.read)(sources, &mut |labels, value| {
-            let pairs: Vec<LabelPair> = labels
-                .iter()
-                .map(|(name, value)| {
-                    let mut pair = LabelPair::default();
-                    pair.set_name((*name).to_owned());
-                    pair.set_value((*value).to_owned());
-                    pair
-                })
-                .collect();
-            let mut sample = Sample::from_label(pairs);
-            match metric.kind {
-                Kind::Counter => {
-                    let mut counter = Counter::default();
-                    counter.set_value(value);
-                    sample.set_counter(counter);
-                }
-                Kind::Gauge => {
-                    let mut gauge = Gauge::default();
-                    gauge.set_value(value);
-                    sample.set_gauge(gauge);
-                }
-            }
-            samples.push(sample);
-        });
-        if !samples.is_empty() {
-            family.set_metric(samples);
-            families.push(family);
-        }
-    }
-    let mut text = Vec::new();
-    match TextEncoder::new().encode(&families, &mut text) {
-        Ok(()) => String::from_utf8(text).unwrap_or_default(),
-        Err(error) => format!("# cannot render: {error}\n"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
     #[test]
     fn names_follow_the_conventions_and_stand_once() {
-        let mut names = BTreeSet::new();
-        for metric in TABLE {
-            assert!(names.insert(metric.name), "{} stands twice", metric.name);
-            assert!(metric.name.starts_with("spinward_"), "{}", metric.name);
-            assert_eq!(metric.name.ends_with("_total"), metric.kind == Kind::Counter, "{}", metric.name);
-            assert!(metric.help.ends_with('.'), "{}", metric.name);
-        }
+        crate::metrics::family::check_names(super::TABLE);
     }
 }

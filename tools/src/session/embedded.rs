@@ -1,10 +1,11 @@
 //! [`Embedded`]: an exchange of the session's own, over sockets on loopback, and what both ends say in the end.
 
 use super::summary::Summary;
+use crate::cli::output::money;
 use crate::failure::Failure;
 use anyhow::{Context, anyhow};
 use serde::Serialize;
-use spinward_config::{Endpoint, FeedKind, Settings};
+use spinward_config::{Endpoint, Exact, FeedKind, Settings, VenueKind};
 use spinward_engine::words::Nanos;
 use spinward_gateways::exchange::server::{ExchangeConfig, ExchangeServer, RunningExchange};
 use std::fs::OpenOptions;
@@ -17,10 +18,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// An exchange that runs beside a session.
 pub(crate) struct Embedded {
     exchange: RunningExchange,
-    /// `--feed` and `--venue` for it.
-    pub(crate) feed: String,
-    pub(crate) venue: String,
     user: String,
+    /// Whether money here is shares times prices, as it is at the exchange: no instrument has a multiplier.
+    is_by_the_share: bool,
     secret: Secret,
 }
 
@@ -31,7 +31,9 @@ pub(crate) struct BothEnds {
     pub(crate) executions: u64,
     /// Orders that still live there.
     pub(crate) open_orders: u64,
-    /// What is not the same at both ends; empty: positions and orders agree.
+    /// Money of the account there, in 1e-9 of the currency.
+    pub(crate) cash_nanos: i64,
+    /// What is not the same at both ends; empty: positions, orders and money agree.
     pub(crate) differences: Vec<String>,
 }
 
@@ -75,13 +77,12 @@ impl Embedded {
         let exchange = ExchangeServer::start(&config).map_err(Failure::usage)?;
         let addresses = exchange.addresses().clone();
         let secret = Secret::write(&password)?;
-        // As `--feed` would; but the instruments of the built-in configuration are those of the exchange.
         settings.feed.kind = FeedKind::Mold;
-        if settings.session.name == FeedKind::Synthetic.name() {
-            "exchange".clone_into(&mut settings.session.name);
-        }
+        settings.feed.lines = lines.into_iter().filter_map(endpoint).collect();
         settings.feed.retransmission = endpoint(addresses.retransmission);
         settings.feed.snapshot = endpoint(addresses.snapshot);
+        settings.venue.kind = VenueKind::Ouch;
+        settings.venue.address = endpoint(addresses.orders);
         settings.venue.user.clone_from(&user);
         settings.venue.password_file = Some(secret.0.clone());
         settings.venue.password_env = None;
@@ -90,13 +91,9 @@ impl Embedded {
             instrument.calendar = "always".to_owned();
         }
         settings.calendars.clear();
-        Ok(Self {
-            exchange,
-            feed: format!("mold:{},{}", lines[0], lines[1]),
-            venue: format!("ouch:{}", addresses.orders),
-            user,
-            secret,
-        })
+        let is_by_the_share =
+            settings.instruments.iter().all(|instrument| instrument.multiplier == Exact::ONE);
+        Ok(Self { exchange, user, is_by_the_share, secret })
     }
 
     /// Ends the exchange, and compares what it says with what the session says.
@@ -117,7 +114,14 @@ impl Embedded {
             differences
                 .push(format!("open orders: {} here, {open_orders} at the exchange", summary.open_orders));
         }
-        let both = BothEnds { executions: account.holdings.executions, open_orders, differences };
+        // The exchange counts in 1/10,000 and charges no fees.
+        let cash_nanos = i64::try_from(account.holdings.cash * 100_000).unwrap_or(i64::MAX);
+        let ours: i64 = summary.positions.iter().map(|row| row.realized_nanos - row.cost_nanos).sum();
+        if self.is_by_the_share && ours != cash_nanos {
+            let (ours, theirs) = (money(ours), money(cash_nanos));
+            differences.push(format!("money: {ours} here, {theirs} at the exchange"));
+        }
+        let both = BothEnds { executions: account.holdings.executions, open_orders, cash_nanos, differences };
         drop(self.secret);
         self.exchange.stop().context("the exchange's thread died")?;
         Ok(both)

@@ -10,6 +10,7 @@ use super::latch::LatchFile;
 use super::recover::Recovered;
 use super::registry::Registry;
 use super::side::{Side, SideParts};
+use super::snapshots::SnapshotThread;
 use super::summary::{Attribution, Summary};
 use super::watch::WatchThread;
 use super::world::World;
@@ -21,7 +22,8 @@ use crate::metrics::Sources;
 use anyhow::{Context, anyhow};
 use crossbeam_queue::ArrayQueue;
 use spinward_config::Settings;
-use spinward_engine::pipeline::{Inbox, Pipeline, StampMode};
+use spinward_engine::pipeline::{CoreReport, Inbox, Pipeline, StampMode};
+use spinward_engine::state::StateWriter;
 use spinward_engine::words::{Clock, Command, Nanos};
 use spinward_gateways::operator::{OperatorInbox, operator_queue};
 use spinward_recorder::{
@@ -64,7 +66,7 @@ impl Inbox for SessionInbox {
 /// Runs a session to its end.
 pub(crate) fn run(
     settings: &Settings,
-    registry: &Registry,
+    registry: &Arc<Registry>,
     options: &LiveOptions,
 ) -> Result<Summary, Failure> {
     let host = host::cores();
@@ -100,6 +102,12 @@ pub(crate) fn run(
         .or_else(|| recovered.as_ref().and_then(|recovered| recovered.latch));
     let clock = Clock::new();
     let stages = parts::stages(settings, registry)?;
+    let unsaved = stages.runners.iter().find_map(|runner| runner.save(&mut StateWriter::new()).err());
+    if let Some(unsaved) = &unsaved
+        && !settings.journal.snapshot_interval.is_zero()
+    {
+        eprintln!("note: no snapshots of this session: {unsaved}");
+    }
     let has_orders = settings.latency.orders && settings.pipeline.stamps != StampMode::Off;
     let world = World::new(settings, recovered.as_ref(), &clock, has_orders)?;
     let failure = world.failure_slot();
@@ -175,9 +183,18 @@ pub(crate) fn run(
     )
     .map_err(Failure::usage)?;
     sources.add_pipeline(&pipeline);
-    let watch = watch(settings, &folder, &identity, &pipeline, &time)?;
+    let watch = watch(settings, &folder, &identity, &sources.cores, &time)?;
     if let Some(watch) = &watch {
         sources.add_interference(watch.totals());
+    }
+    let snapshots = match unsaved {
+        None if !settings.journal.snapshot_interval.is_zero() => {
+            Some(SnapshotThread::start(settings, registry, &folder, &manifest, pipeline.cores())?)
+        }
+        Some(_) | None => None,
+    };
+    if let Some(snapshots) = &snapshots {
+        sources.add_snapshots(snapshots.counters());
     }
     let sources = Arc::new(sources);
     let side = side.start(SideParts {
@@ -205,6 +222,7 @@ pub(crate) fn run(
     // 5: the end
     let has_failed = pipeline.progress().has_failed();
     drop(watch);
+    drop(snapshots);
     let finished = pipeline.join().ok_or_else(|| anyhow!("a thread of the pipeline panicked"))?;
     let tap = taken.recv().context("the tap left no result")?;
     collector.poll(self::now())?;
@@ -273,7 +291,7 @@ fn watch(
     settings: &Settings,
     folder: &SessionFolder,
     identity: &Identity,
-    pipeline: &Pipeline,
+    cores: &[CoreReport],
     time: &StampTime,
 ) -> Result<Option<WatchThread>, Failure> {
     let interval = settings.latency.interference_interval;
@@ -288,7 +306,7 @@ fn watch(
         ..InterferenceHeader::default()
     };
     let log = InterferenceLog::create(&folder.interference(), &header)?;
-    let watch = InterferenceWatch::new(pipeline.cores(), time.clone(), Some(log));
+    let watch = InterferenceWatch::new(cores, time.clone(), Some(log));
     Ok(Some(WatchThread::start(watch, interval)?))
 }
 

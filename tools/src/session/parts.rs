@@ -62,7 +62,11 @@ pub(crate) fn feed(settings: &Settings) -> Result<Box<dyn MarketFeed>, Failure> 
         FeedKind::Binance => files(FileFormat::Binance),
         FeedKind::Mold => {
             let config = settings.mold(world::password(settings)?);
-            Ok(Box::new(MoldFeed::new(&config).map_err(Failure::usage)?))
+            let feed = MoldFeed::new(&config).map_err(Failure::usage)?;
+            for notice in feed.notices() {
+                eprintln!("warning: {notice}");
+            }
+            Ok(Box::new(feed))
         }
         FeedKind::Pcap => files(FileFormat::MoldCapture { lines: settings.feed_lines() }),
     }

@@ -1,7 +1,7 @@
 //! Recovery: what a session leaves to the next one, from its restored state.
 
 use super::registry::Registry;
-use super::restore::{How, Restored, Use, restore};
+use super::restore::{How, Restored, restore};
 use crate::failure::Failure;
 use spinward_engine::words::{Command, RecoveredKind, RecoveredRecord};
 use spinward_gateways::ouch::StreamMark;
@@ -61,7 +61,7 @@ impl Recovered {
 
 /// Restores the state after the last whole frame of the journal and asks what is left.
 pub(crate) fn recover(folder: &SessionFolder, registry: &Registry) -> Result<Recovered, Failure> {
-    let Restored { manifest, settings, replica, end, how } = restore(folder, registry, Use::Newest)?;
+    let Restored { manifest, settings, replica, end, how } = restore(folder, registry)?;
     if let Some(error) = end.failure {
         return Err(error.into());
     }

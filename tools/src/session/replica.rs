@@ -173,8 +173,5 @@ pub(crate) fn identity(manifest: &Manifest) -> anyhow::Result<(u64, u64)> {
     let number = |key: &str, text: &str| {
         u64::from_str_radix(text, 16).map_err(|_| anyhow!("manifest.toml: {key} = {text:?} is no number"))
     };
-    Ok((
-        number("session", &manifest.session)?,
-        number("config_fingerprint", &manifest.config_fingerprint)?,
-    ))
+    Ok((number("session", &manifest.session)?, number("config_fingerprint", &manifest.config_fingerprint)?))
 }

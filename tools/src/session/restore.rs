@@ -44,28 +44,16 @@ impl std::fmt::Display for How {
     }
 }
 
-/// Which snapshots may be used.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Use {
-    /// The newest good one, else all of the journal.
-    Newest,
-    /// None: all of the journal.
-    None,
-}
-
-/// Restores the state after the last whole frame (a torn tail is cut).
-pub(crate) fn restore(folder: &SessionFolder, registry: &Registry, which: Use) -> Result<Restored, Failure> {
+/// Restores the state after the last whole frame (a torn tail is cut): from the newest good snapshot, else from all of the journal.
+pub(crate) fn restore(folder: &SessionFolder, registry: &Registry) -> Result<Restored, Failure> {
     let (manifest, settings) = settings_of(folder)?;
     let start = Instant::now();
     let mut how = How { snapshot_frame: 0, frames: 0, seconds: 0.0, refused: Vec::new() };
     let checkpoints = checkpoints(folder)?;
-    let found = match which {
-        Use::Newest => snapshots(&folder.snapshots()).unwrap_or_else(|error| {
-            how.refused.push(error.to_string());
-            Vec::new()
-        }),
-        Use::None => Vec::new(),
-    };
+    let found = snapshots(&folder.snapshots()).unwrap_or_else(|error| {
+        how.refused.push(error.to_string());
+        Vec::new()
+    });
     let mut restored = None;
     for path in found {
         let mut replica = SessionReplica::new(&settings, registry, checkpoints)?;

@@ -5,7 +5,7 @@ use crate::metrics::{self, Sources};
 use anyhow::Context;
 use spinward_config::Settings;
 use spinward_engine::pipeline::Progress;
-use spinward_gateways::operator::{OperatorSender, OperatorServer};
+use spinward_gateways::operator::{OperatorSender, OperatorServer, SessionView};
 use spinward_recorder::SessionFolder;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -76,8 +76,8 @@ impl Side {
                         tokio::spawn(metrics::serve(listener, sources));
                     }
                     if let Some(operator) = operator {
-                        let status = Arc::clone(&sources);
-                        tokio::spawn(operator.run(sender.with_status(Arc::new(move || status.status()))));
+                        let session: Arc<dyn SessionView> = Arc::clone(&sources) as _;
+                        tokio::spawn(operator.run(sender.with_session(session)));
                     }
                     tokio::spawn(metrics::watch_runtime(Arc::clone(&sources)));
                     tokio::spawn(async move {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use spinward_config::Settings;
 use spinward_engine::pipeline::Finished;
 use spinward_engine::words::{EventKind, Price, RejectCode};
+use spinward_gateways::feed::Waits;
 use spinward_recorder::{DigestSnapshot, LatencySummary, SessionFolder, Stage};
 
 /// One row of positions. Money in units of 1e-9 of the currency.
@@ -21,6 +22,8 @@ pub(crate) struct PositionRow {
     pub(crate) bought_lots: i64,
     pub(crate) sold_lots: i64,
     pub(crate) fills: u64,
+    /// What the open lots cost, signed as the position.
+    pub(crate) cost_nanos: i64,
     pub(crate) realized_nanos: i64,
     pub(crate) unrealized_nanos: i64,
     pub(crate) fees_nanos: i64,
@@ -85,6 +88,26 @@ impl Attribution {
     }
 }
 
+/// From the kernel's receipt of packets to ours. Nanoseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub(crate) struct KernelWait {
+    pub(crate) packets: u64,
+    pub(crate) p50: u64,
+    pub(crate) p99: u64,
+    pub(crate) max: u64,
+}
+
+impl KernelWait {
+    fn of(waits: &Waits) -> Option<Self> {
+        Some(Self {
+            packets: waits.count(),
+            p50: waits.quantile(0.5)?,
+            p99: waits.quantile(0.99)?,
+            max: waits.quantile(1.0)?,
+        })
+    }
+}
+
 /// The summary of a session.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Summary {
@@ -97,6 +120,11 @@ pub(crate) struct Summary {
     pub(crate) events: u64,
     pub(crate) malformed: u64,
     pub(crate) gaps: u64,
+    /// Packets of market data that the kernel dropped for want of room; 0 without lines of a network.
+    pub(crate) kernel_drops: u64,
+    /// How long packets waited in the kernel, nanoseconds; absent without its stamps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) kernel_wait_ns: Option<KernelWait>,
     pub(crate) intents: u64,
     pub(crate) verdicts: Vec<(String, u64)>,
     pub(crate) orders: u64,
@@ -145,6 +173,8 @@ impl Summary {
             events: normalizer.events.iter().map(|counter| counter.value()).sum(),
             malformed: of_kind(EventKind::Malformed),
             gaps: of_kind(EventKind::Gap),
+            kernel_drops: sources.stream.kernel_drops(),
+            kernel_wait_ns: KernelWait::of(&sources.stream.kernel_waits),
             intents: digests.intents.records,
             verdicts,
             orders: sources.orders(),
@@ -181,6 +211,16 @@ impl Summary {
             output::count(self.malformed),
             output::count(self.gaps)
         ));
+        if let Some(KernelWait { packets, p50, p99, max }) = self.kernel_wait_ns {
+            line(format!(
+                "packets   {} received, {} dropped by the kernel; waited there p50 {} p99 {} max {}",
+                output::count(packets),
+                output::count(self.kernel_drops),
+                output::nanos(p50),
+                output::nanos(p99),
+                output::nanos(max)
+            ));
+        }
         line(format!(
             "trading   {}: {} intents, {} orders, {} fills, {} orders open",
             self.trading_state,
@@ -189,11 +229,14 @@ impl Summary {
             output::count(self.fills),
             output::count(self.open_orders)
         ));
-        if let Some(BothEnds { executions, open_orders, differences }) = &self.exchange {
+        if let Some(BothEnds { executions, open_orders, cash_nanos, differences }) = &self.exchange {
             let (executions, open) = (output::count(*executions), output::count(*open_orders));
-            line(format!("exchange  {executions} executions, {open} orders open"));
+            let cash = output::money(*cash_nanos);
+            line(format!("exchange  {executions} executions, {open} orders open, money {cash}"));
             if differences.is_empty() {
-                line("          EQUAL at both ends: every position, every open order");
+                line(
+                    "          EQUAL at both ends: every position, every open order, money to the last cent",
+                );
             }
             for difference in differences {
                 line(format!("          DIFFERENT {difference}"));
@@ -299,6 +342,7 @@ fn positions(settings: &Settings, finished: &Finished) -> Vec<PositionRow> {
                 bought_lots: position.bought.lots(),
                 sold_lots: position.sold.lots(),
                 fills: position.fills,
+                cost_nanos: position.cost.nanos(),
                 realized_nanos: position.realized.nanos(),
                 unrealized_nanos: position.unrealized.nanos(),
                 fees_nanos: position.fees.nanos(),

@@ -5,7 +5,7 @@ use super::recover::Recovered;
 use crate::failure::Failure;
 use anyhow::Context;
 use spinward_config::{FeedKind, Settings, VenueKind};
-use spinward_engine::pipeline::{Driver, ExitStamps, Next};
+use spinward_engine::pipeline::{CoreReport, Driver, ExitStamps, Next};
 use spinward_engine::risk::Outbound;
 use spinward_engine::words::{Clock, Nanos, RecoveredRecord, Ticks};
 use spinward_gateways::feed::{FeedError, StreamCounters};
@@ -31,6 +31,8 @@ pub(crate) struct WorldCounters {
     pub(crate) paper: Arc<PaperCounters>,
     pub(crate) gateway: Arc<OuchCounters>,
     pub(crate) stream: Arc<StreamCounters>,
+    /// The thread that receives market data, if it has one of its own.
+    pub(crate) feed_core: Option<CoreReport>,
 }
 
 impl World {
@@ -46,7 +48,8 @@ impl World {
                 let simulation = simulation(settings, recovered, clock)?.with_stamps(has_stamps);
                 Ok(Self::Simulated(Box::new(simulation)))
             }
-            VenueKind::Ouch => {
+            // One of the session's own is a venue that speaks OUCH by now.
+            VenueKind::Ouch | VenueKind::Exchange => {
                 let driver = live(settings, recovered, clock)?.with_stamps(has_stamps);
                 Ok(Self::Live(Box::new(driver)))
             }
@@ -67,12 +70,14 @@ impl World {
                 simulation: simulation.counters(),
                 paper: simulation.venue().counters(),
                 stream: simulation.feed().stream().unwrap_or_default(),
+                feed_core: simulation.feed().core(),
                 ..WorldCounters::default()
             },
             Self::Live(driver) => WorldCounters {
                 simulation: driver.counters(),
                 gateway: driver.gateway_counters(),
                 stream: driver.feed().stream().unwrap_or_default(),
+                feed_core: driver.feed().core(),
                 ..WorldCounters::default()
             },
         }

@@ -25,7 +25,7 @@ fn what_a_session_writes_is_on_the_server_while_it_runs_whoever_is_killed_meanwh
     let Some(mut server) = Server::own("live") else { return };
     server.run(&program);
     program.run(&server.words("migrate", None)).with_code(0);
-    let words = ["run", "--duration", "12s", "--pace", "realtime", "--metrics", "off", "--quiet", "--json"];
+    let words = ["run", "--paper", "--duration", "12s", "--metrics", "off", "--quiet", "--json"];
     let mut session = program.command(&words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let folder = folder_of_running(&program, &mut session);
     let follow = |server: &Server| {

@@ -13,23 +13,31 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A `spinward run`, killed when dropped.
 pub(crate) struct Session {
-    child: Child,
+    child: Option<Child>,
     socket: PathBuf,
     address: String,
 }
 
 impl Session {
-    /// Starts it in this folder and waits until the operator's door is open; `status` tells where the metrics are.
+    /// Starts it in this folder, on the paper venue unless they name another one.
     pub(crate) fn start(folder: &Path, words: &[&str]) -> Self {
+        let paper = if words.contains(&"--venue") { &[][..] } else { &["--paper"] };
         let child = Command::new(env!("CARGO_BIN_EXE_spinward"))
             .args(["run", "--sessions", ".", "--quiet", "--metrics", "127.0.0.1:0"])
+            .args(paper)
             .args(words)
             .current_dir(folder)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut session = Self { child, socket: PathBuf::new(), address: String::new() };
+        Self::of(child, folder)
+    }
+
+    /// One that was started with its sessions in this folder and metrics on a port of the system's choice: waits until the operator's door is open; `status` tells
+    /// where the metrics are.
+    pub(crate) fn of(child: Child, folder: &Path) -> Self {
+        let mut session = Self { child: Some(child), socket: PathBuf::new(), address: String::new() };
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) =
@@ -39,19 +47,42 @@ impl Session {
                 session.address = url.split('/').next().unwrap().to_owned();
                 return session;
             }
-            if session.child.try_wait().unwrap().is_some() || Instant::now() > deadline {
-                let mut told = String::new();
-                session.child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
-                panic!("the session does not run: {told}");
+            if session.is_over() || Instant::now() > deadline {
+                panic!("the session does not run: {}", session.told());
             }
             std::thread::yield_now();
         }
     }
 
+    fn is_over(&mut self) -> bool {
+        self.child.as_mut().is_none_or(|child| child.try_wait().unwrap().is_some())
+    }
+
+    /// What it wrote to its standard error until its end.
+    fn told(&mut self) -> String {
+        let mut told = String::new();
+        let pipe = self.child.as_mut().and_then(|child| child.stderr.take());
+        pipe.unwrap().read_to_string(&mut told).unwrap();
+        told
+    }
+
+    /// Fails if it has ended by itself.
+    #[track_caller]
+    pub(crate) fn check(&mut self) {
+        if self.is_over() {
+            panic!("the session is over: {}", self.told());
+        }
+    }
+
+    /// The process, which is the caller's from now on.
+    pub(crate) fn release(mut self) -> Child {
+        self.child.take().unwrap()
+    }
+
     /// The newest session's socket.
     fn find_socket(&mut self, folder: &Path) -> Option<PathBuf> {
         let sockets =
-            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().join("operator.sock"));
+            std::fs::read_dir(folder).ok()?.map(|entry| entry.unwrap().path().join("operator.sock"));
         self.socket = sockets.filter(|path| path.exists()).max()?;
         Some(self.socket.clone())
     }
@@ -63,29 +94,41 @@ impl Session {
 
     /// Status line and body of an HTTP request.
     pub(crate) fn request(&self, method: &str, path: &str) -> (String, String) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "{method} {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap();
-        assert_eq!(length.parse::<usize>().unwrap(), body.len());
-        (head.lines().next().unwrap().to_owned(), body.to_owned())
+        request(&self.address, method, path)
     }
 
     pub(crate) fn scrape(&self) -> Scrape {
-        let (status, body) = self.request("GET", "/metrics");
-        assert_eq!(status, "HTTP/1.1 200 OK");
-        Scrape::parse(&body)
+        scrape(&self.address)
     }
 }
 
 impl Drop for Session {
     /// As a crash would: no good-bye.
     fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(child) = &mut self.child {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
+}
+
+/// Status line and body of an HTTP request.
+pub(crate) fn request(address: &str, method: &str, path: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap();
+    assert_eq!(length.parse::<usize>().unwrap(), body.len());
+    (head.lines().next().unwrap().to_owned(), body.to_owned())
+}
+
+/// What is served at this address.
+pub(crate) fn scrape(address: &str) -> Scrape {
+    let (status, body) = request(address, "GET", "/metrics");
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    Scrape::parse(&body)
 }

@@ -51,7 +51,7 @@ fn a_flipped_byte_in_the_middle_is_named_by_segment_and_offset() {
             program.run(&["replay", text(&session), "--topology", "fused", "--idle", "yield"]).with_code(1);
         assert!(said.err.contains(name), "{said:?}");
         let said = program
-            .run(&["run", "--resume", text(&session), "--duration", "1s", "--metrics", "off"])
+            .run(&["run", "--paper", "--resume", text(&session), "--duration", "1s", "--metrics", "off"])
             .with_code(1);
         assert!(said.err.contains(name), "{said:?}");
     }

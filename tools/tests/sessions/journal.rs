@@ -114,6 +114,7 @@ fn a_follower_prints_a_live_session_to_its_end_and_repair_and_prune_leave_a_live
     let mut child = program
         .command(&[
             "run",
+            "--paper",
             "--config",
             text(&config),
             "--duration",

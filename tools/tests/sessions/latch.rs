@@ -134,12 +134,14 @@ fn a_kill_cancels_everything_and_holds_until_its_owner_lifts_it() {
     // Somebody else cannot lift it; the owner can.
     let running = Running::start(&program, &config);
     until("the halt", || (running.state() == "halted").then_some(()));
-    running.control(&["resume", "other"]);
+    let refused =
+        running.program.run(&["control", "--socket", &running.socket, "resume", "other"]).with_code(1);
+    assert!(refused.out.contains("risk refused it"), "{}", refused.out);
     running.until_taken("other");
     assert_eq!(running.state(), "halted");
     assert_eq!(running.number("orders"), 0);
     assert!(std::fs::read_to_string(&file).unwrap().contains("\"desk\""), "the latch is still the desk's");
-    running.control(&["resume", "desk"]);
+    assert_eq!(running.control(&["resume", "desk"]).trim(), "done");
     until("normal trading", || (running.state() == "normal").then_some(()));
     until("an order", || (running.number("orders") > 0).then_some(()));
     until("the latch file to go", || (!file.exists()).then_some(()));

@@ -34,7 +34,8 @@ pub(crate) struct Ledger {
     /// Greatest order number that a verdict or a recovery speaks of, by strategy.
     pub(crate) numbers: BTreeMap<u16, u64>,
     pub(crate) fills: usize,
-    executions: BTreeSet<u64>,
+    /// By order, too: two orders of one account that meet have one number of the venue's.
+    executions: BTreeSet<(u64, OrderId)>,
 }
 
 impl Ledger {
@@ -140,7 +141,7 @@ impl Ledger {
     }
 
     fn filled(&mut self, report: &Report) {
-        if !self.executions.insert(report.exec.get()) {
+        if !self.executions.insert((report.exec.get(), report.order)) {
             return;
         }
         self.fills += 1;
@@ -182,7 +183,7 @@ impl Ledger {
                 };
                 assert_eq!(self.orders.insert(record.order, open), None, "an order comes once");
             }
-            Some(RecoveredKind::VenueStream) => {}
+            Some(RecoveredKind::VenueStream | RecoveredKind::StrategyState) => {}
             Some(RecoveredKind::OrderNumber) => {
                 self.numbers.insert(strategy, record.number);
             }

@@ -33,9 +33,12 @@ const SMALL: [(&str, &str); 4] = [
 /// Options of every run here.
 const QUIETLY: [&str; 5] = ["--metrics", "off", "--quiet", "--json", "--idle"];
 
-/// The words of `spinward run …`, yielding.
+/// The words of `spinward run …`, yielding; on the paper venue unless they name another one.
 pub(crate) fn run_words<'a>(words: &[&'a str]) -> Vec<&'a str> {
     let mut all = vec!["run"];
+    if !words.contains(&"--venue") {
+        all.push("--paper");
+    }
     all.extend(words);
     all.extend(QUIETLY);
     all.push("yield");

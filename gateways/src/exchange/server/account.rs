@@ -167,6 +167,11 @@ impl Account {
         }
     }
 
+    /// Answers that are held back.
+    pub(super) fn answers_held(&self) -> usize {
+        self.held.len()
+    }
+
     /// Lets go of what was held long enough.
     pub(super) fn release(&mut self, now: Nanos) {
         while self.held.front().is_some_and(|(due, _)| *due <= now) {

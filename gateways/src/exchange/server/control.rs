@@ -13,6 +13,7 @@
 //! | `reject USER\|* N` | rejects the next N orders and replaces |
 //! | `lose-ack USER\|* N` | after the next N orders cuts the connection before the answer leaves (it is in the stream at the next login) |
 //! | `slow USER\|* fills\|all TIME` | executions (and what follows them), or all answers, are late; `0ms` ends it |
+//! | `slow-snapshots TIME` | snapshots begin to leave so long after their login; `0ms` ends it |
 //! | `restart [TIME]` | every socket closes and opens again after TIME (1 s); session, sequences, books and orders stay |
 //! | `halt\|quote\|resume\|cross\|imbalance SYMBOL` | phases: halted, in a call, continuous, by a cross; tells the imbalance |
 //! | `band SYMBOL LOWER UPPER` | limits up and down |
@@ -42,6 +43,7 @@ pub(super) enum Control {
     Destination(Lines, SocketAddr),
     /// `None`: every account's.
     Session(Option<String>, SessionFault),
+    SlowSnapshots(Nanos),
     Restart(Nanos),
     Market(String, Market),
     Late(bool),
@@ -81,7 +83,7 @@ pub enum ControlError {
     /// No such command.
     #[error(
         "unknown command `{0}`; give drop, duplicate, reorder, corrupt, delay, stop, start, line, disconnect, freeze, reject, lose-ack, slow, \
-         restart, halt, quote, resume, cross, imbalance, band, break, flow, late, end, faults or status"
+         slow-snapshots, restart, halt, quote, resume, cross, imbalance, band, break, flow, late, end, faults or status"
     )]
     Unknown(String),
     /// A word is missing.
@@ -245,6 +247,7 @@ pub(super) fn parse(line: &str) -> Result<Control, ControlError> {
             };
             Control::Session(user, fault)
         }
+        "slow-snapshots" => Control::SlowSnapshots(words.read(TIME, time)?),
         "restart" => match words.rest.next() {
             Some(word) => Control::Restart(
                 time(word).ok_or_else(|| ControlError::Wrong { found: word.to_owned(), needed: TIME })?,
@@ -363,6 +366,7 @@ mod tests {
                 Control::Session(Some("me".into()), SessionFault::Slow(Slow::Fills, Nanos::from_micros(5))),
             ),
             ("lose-ack me 2", Control::Session(Some("me".into()), SessionFault::LoseAck(2))),
+            ("slow-snapshots 2s", Control::SlowSnapshots(Nanos::from_secs(2))),
             ("restart", Control::Restart(Nanos::from_secs(1))),
             (
                 "band X 1.5 200",

@@ -88,6 +88,8 @@ pub struct FaultCounters {
     pub acks_lost: u64,
     /// Times that answers were made slow.
     pub slowed: u64,
+    /// Times that snapshots were made slow.
+    pub snapshots_slowed: u64,
     /// Restarts of the exchange.
     pub restarts: u64,
 }
@@ -138,6 +140,11 @@ impl LineFaults {
             LineFault::Stop => self.is_stopped = true,
             LineFault::Start => self.is_stopped = false,
         }
+    }
+
+    /// Packets that are held back.
+    pub(super) fn held(&self) -> usize {
+        self.held.len() + usize::from(self.overtaken.is_some())
     }
 
     pub(super) fn clear(&mut self) {

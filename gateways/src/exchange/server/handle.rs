@@ -4,17 +4,21 @@ use super::config::{ExchangeConfig, ExchangeError};
 use super::control::ControlError;
 use super::run::Runner;
 use super::stamps::WireSample;
-use super::state::ExchangeState;
+use super::state::{ExchangeCounts, ExchangeState};
+use crate::ouch50::ClOrdId;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 /// What the handle asks of the thread.
 pub(super) enum Request {
     State(Sender<ExchangeState>),
+    Counts(Sender<ExchangeCounts>),
     Samples(Sender<Vec<WireSample>>),
+    SamplesOf(Vec<(ClOrdId, u64)>, Sender<Vec<WireSample>>),
     Control(String, Sender<Result<String, ControlError>>),
     End,
     Abort,
@@ -82,10 +86,15 @@ impl RunningExchange {
     }
 
     fn send(&self, request: Request) -> Result<(), ControlError> {
-        self.requests.send(request).map_err(|_| ControlError::Stopped)?;
-        // A full pipe wakes it as well.
-        let _ = (&self.wake).write(&[1]);
-        Ok(())
+        send(&self.requests, &self.wake, request)
+    }
+
+    /// What may ask for counts from another thread.
+    ///
+    /// # Errors
+    /// The system's, if it gives no file descriptor.
+    pub fn probe(&self) -> std::io::Result<ExchangeProbe> {
+        Ok(ExchangeProbe { requests: self.requests.clone(), wake: self.wake.try_clone()? })
     }
 
     fn wait<T>(&self, request: impl FnOnce(Sender<T>) -> Request) -> Result<T, ControlError> {
@@ -108,6 +117,15 @@ impl RunningExchange {
     /// [`ControlError::Stopped`].
     pub fn wire_samples(&self) -> Result<Vec<WireSample>, ControlError> {
         self.wait(Request::Samples)
+    }
+
+    /// The samples of orders whose names are no tags: each with the number of the message of market data that caused it. Arrivals of orders without a tag are
+    /// forgotten then.
+    ///
+    /// # Errors
+    /// [`ControlError::Stopped`].
+    pub fn wire_samples_of(&self, causes: Vec<(ClOrdId, u64)>) -> Result<Vec<WireSample>, ControlError> {
+        self.wait(|answer| Request::SamplesOf(causes, answer))
     }
 
     /// Carries out a line of the control language (see [`super::control`]) and gives the answer.
@@ -133,6 +151,35 @@ impl RunningExchange {
         let thread = self.thread.take().ok_or(ControlError::Stopped)?;
         thread.join().map_err(|_| ControlError::Stopped)
     }
+}
+
+/// Asks a running exchange for its counts, from any thread.
+#[derive(Debug)]
+pub struct ExchangeProbe {
+    requests: Sender<Request>,
+    wake: UnixStream,
+}
+
+/// An exchange that does not answer by then is not waited for.
+const PROBE_PATIENCE: Duration = Duration::from_secs(2);
+
+impl ExchangeProbe {
+    /// Counts and lengths at one moment between two turns.
+    ///
+    /// # Errors
+    /// [`ControlError::Stopped`], also if no answer comes within two seconds.
+    pub fn counts(&self) -> Result<ExchangeCounts, ControlError> {
+        let (answer, answered) = channel();
+        send(&self.requests, &self.wake, Request::Counts(answer))?;
+        answered.recv_timeout(PROBE_PATIENCE).map_err(|_| ControlError::Stopped)
+    }
+}
+
+fn send(requests: &Sender<Request>, mut wake: &UnixStream, request: Request) -> Result<(), ControlError> {
+    requests.send(request).map_err(|_| ControlError::Stopped)?;
+    // A full pipe wakes it as well.
+    let _ = wake.write(&[1]);
+    Ok(())
 }
 
 impl Drop for RunningExchange {

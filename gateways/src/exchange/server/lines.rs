@@ -82,6 +82,11 @@ impl Market {
         })
     }
 
+    /// Packets that faults hold back, by line.
+    pub(super) fn held(&self) -> [u64; 2] {
+        self.lines.each_ref().map(|line| line.faults.held() as u64)
+    }
+
     pub(super) const fn retransmission(&self) -> &UdpSocket {
         &self.retransmission
     }

@@ -8,7 +8,7 @@ use super::handle::{Addresses, Request};
 use super::lines::Market;
 use super::sessions::Sessions;
 use super::stamps::Stamps;
-use super::state::{ExchangeState, WireCounters};
+use super::state::{ExchangeCounts, ExchangeState, WireCounters};
 use super::venue::ExchangeCore;
 use crate::exchange::{Command, CrossKind, Phase};
 use crate::operator::LINE_BYTES_MAX;
@@ -180,8 +180,14 @@ impl Runner {
                 Ok(Request::State(answer)) => {
                     let _ = answer.send(self.state());
                 }
+                Ok(Request::Counts(answer)) => {
+                    let _ = answer.send(self.counts());
+                }
                 Ok(Request::Samples(answer)) => {
                     let _ = answer.send(self.stamps.take());
+                }
+                Ok(Request::SamplesOf(causes, answer)) => {
+                    let _ = answer.send(self.stamps.take_of(&causes, self.core.history()));
                 }
                 Ok(Request::Control(line, answer)) => {
                     let _ = answer.send(self.control(now, &line));
@@ -202,9 +208,43 @@ impl Runner {
         for (index, account) in state.accounts.iter_mut().enumerate() {
             account.is_connected = self.sessions.is_connected(index);
         }
-        state.wire = WireCounters { wire_samples: self.stamps.count, ..self.wire };
-        state.faults = FaultCounters { rejected: self.core.fault_rejects, ..self.faults };
+        (state.wire, state.faults) = self.counted();
         state
+    }
+
+    fn counted(&self) -> (WireCounters, FaultCounters) {
+        let wire = WireCounters { wire_samples: self.stamps.count, ..self.wire };
+        (wire, FaultCounters { rejected: self.core.fault_rejects, ..self.faults })
+    }
+
+    fn counts(&self) -> ExchangeCounts {
+        let (wire, faults) = self.counted();
+        let history = self.core.history();
+        let (connections, bytes_waiting, messages_waiting) = self.sessions.lengths(&self.core);
+        let accounts = &self.core.accounts;
+        ExchangeCounts {
+            next_sequence: history.next_sequence(),
+            messages_kept: history.next_sequence() - history.first_sequence(),
+            core: self.core.counters,
+            wire,
+            faults,
+            connections,
+            accounts_connected: (0..accounts.len()).filter(|index| self.sessions.is_connected(*index)).count()
+                as u64,
+            orders_displayed: self.displayed(),
+            orders_of_accounts: accounts.iter().map(|account| account.orders.len() as u64).sum(),
+            bytes_waiting,
+            messages_waiting,
+            packets_held: self.market.held(),
+            answers_held: accounts.iter().map(|account| account.answers_held() as u64).sum(),
+        }
+    }
+
+    /// Displayed orders in all books.
+    fn displayed(&self) -> u64 {
+        let engine = self.core.engine();
+        let of = |symbol, side| u64::from(engine.displayed_orders(symbol, side));
+        self.core.symbols().map(|symbol| of(symbol, Side::Buy) + of(symbol, Side::Sell)).sum()
     }
 
     fn end(&mut self, now: Nanos) {
@@ -238,6 +278,10 @@ impl Runner {
                     self.disturb(now, account, *fault);
                 }
             }
+            Control::SlowSnapshots(delay) => {
+                self.faults.snapshots_slowed += u64::from(*delay > Nanos::ZERO);
+                self.sessions.delay_snapshots(*delay);
+            }
             Control::Restart(time) => {
                 if self.stage != Stage::Open {
                     return Err(ControlError::Refused(format!(
@@ -256,6 +300,7 @@ impl Runner {
             Control::End => self.end(now),
             Control::FaultsOff => {
                 self.market.clear_faults();
+                self.sessions.delay_snapshots(Nanos::ZERO);
                 for (index, account) in self.core.accounts.iter_mut().enumerate() {
                     account.faults = Default::default();
                     account.release(Nanos::MAX);
@@ -326,12 +371,6 @@ impl Runner {
 
     fn status(&self) -> String {
         let state = self.core.state();
-        let engine = self.core.engine();
-        let orders: u32 = (0..state.symbols.len() as u16)
-            .map(|symbol| {
-                engine.displayed_orders(symbol, Side::Buy) + engine.displayed_orders(symbol, Side::Sell)
-            })
-            .sum();
         let logged_in =
             (0..state.accounts.len()).filter(|account| self.sessions.is_connected(*account)).count();
         format!(
@@ -339,7 +378,7 @@ impl Runner {
             state.session,
             self.stage,
             state.next_sequence - 1,
-            orders,
+            self.displayed(),
             state.symbols.len(),
             logged_in,
             state.accounts.len()
@@ -395,6 +434,7 @@ fn check(core: &ExchangeCore, control: &Control) -> Result<(), ControlError> {
         | Control::Line(..)
         | Control::Retransmission(_)
         | Control::Destination(..)
+        | Control::SlowSnapshots(_)
         | Control::Restart(_)
         | Control::Late(_)
         | Control::Flow(_)

@@ -1,12 +1,13 @@
 //! The TCP side: orders, snapshots and replay over SoupBinTCP, on sockets that never wait.
 
+use super::changes;
 use super::config::{CONNECTIONS_MAX, ExchangeConfig, ExchangeError};
 use super::faults::FaultCounters;
 use super::stamps::Stamps;
 use super::state::WireCounters;
 use super::venue::ExchangeCore;
 use crate::soup::{
-    Alpha, CloseReason, Login, LoginCheck, MessageStore, SequencedStore, ServerAction, ServerConfig,
+    Alpha, CloseReason, Login, LoginCheck, MessageStore, Packet, SequencedStore, ServerAction, ServerConfig,
     ServerSession, ServerState,
 };
 use spinward_engine::words::{Nanos, Ticks};
@@ -40,6 +41,10 @@ struct Connection {
     session: ServerSession,
     account: Option<usize>,
     snapshot: Option<SequencedStore>,
+    /// Nothing of the snapshot leaves before.
+    snapshot_from: Nanos,
+    /// The one question that a snapshot's connection has was asked.
+    has_asked: bool,
     waiting: Vec<u8>,
     /// Bytes of `waiting` that have left.
     left: usize,
@@ -58,6 +63,8 @@ pub(super) struct Sessions {
     connections: Vec<Connection>,
     /// By account: nothing is read or written until then.
     frozen: Vec<Nanos>,
+    /// Snapshots begin to leave so long after their login.
+    snapshot_delay: Nanos,
     soup: ServerConfig,
     stalled_max: Nanos,
     empty: SequencedStore,
@@ -124,6 +131,7 @@ impl Sessions {
             addresses: [config.orders, config.snapshot, config.replay],
             connections: Vec::new(),
             frozen: vec![Nanos::ZERO; config.core.accounts.len()],
+            snapshot_delay: Nanos::ZERO,
             soup: config.soup.clone(),
             stalled_max: config.stalled_max,
             empty: SequencedStore::new(config.core.session, 0, 0),
@@ -181,6 +189,19 @@ impl Sessions {
         })
     }
 
+    /// Connections by port, the bytes that wait for all of them, and the messages to accounts that have yet to become bytes.
+    pub(super) fn lengths(&self, core: &ExchangeCore) -> ([u64; 3], u64, u64) {
+        let of = |port| self.connections.iter().filter(|connection| connection.port == port).count() as u64;
+        let waiting = self.connections.iter().map(|connection| connection.waiting.len() - connection.left);
+        let behind = |connection: &Connection| {
+            let store = connection.account.filter(|_| connection.port == Port::Orders);
+            let next =
+                store.and_then(|account| core.messages(account)).map_or(0, |store| store.next_sequence());
+            next.saturating_sub(connection.session.next_sequence())
+        };
+        (PORTS.map(of), waiting.sum::<usize>() as u64, self.connections.iter().map(behind).sum())
+    }
+
     fn frozen_until(&self, connection: &Connection) -> Nanos {
         let account = connection.account.filter(|_| connection.port == Port::Orders);
         account.and_then(|account| self.frozen.get(account)).copied().unwrap_or(Nanos::ZERO)
@@ -190,6 +211,11 @@ impl Sessions {
         if let Some(frozen) = self.frozen.get_mut(account) {
             *frozen = until;
         }
+    }
+
+    /// From now on snapshots are late by so much.
+    pub(super) const fn delay_snapshots(&mut self, delay: Nanos) {
+        self.snapshot_delay = delay;
     }
 
     /// Cuts the order connections of an account; gives whether there was one.
@@ -224,7 +250,12 @@ impl Sessions {
                 true => connection.moved_at.after(self.stalled_max),
                 false => Nanos::MAX,
             };
-            session.min(stalled).max(self.frozen_until(connection))
+            let snapshot =
+                match connection.snapshot_from > connection.moved_at && connection.snapshot.is_some() {
+                    true => connection.snapshot_from,
+                    false => Nanos::MAX,
+                };
+            session.min(stalled).min(snapshot).max(self.frozen_until(connection))
         };
         self.connections.iter().map(wake).min().unwrap_or(Nanos::MAX)
     }
@@ -284,6 +315,8 @@ impl Sessions {
                     session: ServerSession::new(self.soup.clone(), now),
                     account: None,
                     snapshot: None,
+                    snapshot_from: now,
+                    has_asked: false,
                     waiting: Vec::new(),
                     left: 0,
                     moved_at: now,
@@ -365,7 +398,27 @@ impl Sessions {
         if let (Port::Orders, Some(account)) = (port, account) {
             self.carry_out(index, account, now, arrived_at, core, stamps, faults);
         }
+        if port == Port::Snapshot {
+            self.tell_changes(index, core, wire);
+        }
         1
+    }
+
+    /// Answers the question of a snapshot's connection, once.
+    fn tell_changes(&mut self, index: usize, core: &ExchangeCore, wire: &mut WireCounters) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        let first = self.orders.get(2..).and_then(|bytes| bytes.get(..changes::QUESTION_BYTES));
+        let Some((first, next)) = first.and_then(changes::asked).filter(|_| !connection.has_asked) else {
+            return;
+        };
+        connection.has_asked = true;
+        wire.changes_told += 1;
+        let Connection { waiting, .. } = connection;
+        changes::answer(core.history(), first, next, &mut |payload| {
+            let mut packet = [0; 1_024];
+            let length = Packet::Unsequenced(payload).encode(&mut packet);
+            waiting.extend_from_slice(packet.get(..length).unwrap_or_default());
+        });
     }
 
     fn on_login(&mut self, index: usize, now: Nanos, core: &mut ExchangeCore, wire: &mut WireCounters) {
@@ -385,6 +438,7 @@ impl Sessions {
             Port::Snapshot => {
                 wire.snapshots += 1;
                 connection.snapshot = Some(core.snapshot(now));
+                connection.snapshot_from = now.after(self.snapshot_delay);
             }
             Port::Replay => {}
         }
@@ -464,7 +518,7 @@ impl Sessions {
 impl Connection {
     /// What its session has to say, into the bytes that wait.
     fn fill(&mut self, now: Nanos, lobby: &Lobby<'_>, core: &ExchangeCore) {
-        let Self { session, waiting, closing, left, snapshot, account, port, .. } = self;
+        let Self { session, waiting, closing, left, snapshot, snapshot_from, account, port, .. } = self;
         let room = WAITING_BYTES_MAX.saturating_sub(waiting.len() - *left);
         let mut out = |action: ServerAction<'_>| match action {
             ServerAction::Send(bytes) => waiting.extend_from_slice(bytes),
@@ -473,6 +527,7 @@ impl Connection {
         };
         session.on_time(now, &mut out);
         match snapshot {
+            Some(_) if now < *snapshot_from => {}
             Some(snapshot) => {
                 session.pump(now, snapshot, room, &mut out);
                 if session.next_sequence() == snapshot.next_sequence() {

@@ -1,10 +1,12 @@
 //! Wire to wire: from the moment a packet of market data left to the moment the order that it caused arrived, on one clock.
 //!
-//! The order says what caused it: its `ClOrdId` is a tag made by [`tag`]. Orders without one are not measured.
+//! The order says what caused it: its `ClOrdId` is a tag made by [`tag`]. Of orders with other names the arrival is kept: who knows what caused them says so
+//! afterwards.
 
 use super::history::History;
 use crate::ouch50::ClOrdId;
 use spinward_engine::words::{Clock, Ticks};
+use std::collections::HashMap;
 
 /// The letter that a tag begins with.
 const MARK: u8 = b'@';
@@ -64,13 +66,15 @@ pub struct WireSample {
 pub(super) struct Stamps {
     pub(super) clock: Clock,
     samples: Vec<WireSample>,
+    /// Orders without a tag, by name, and when they arrived.
+    others: Vec<(ClOrdId, Ticks)>,
     samples_max: usize,
     pub(super) count: u64,
 }
 
 impl Stamps {
     pub(super) fn new(samples_max: usize) -> Self {
-        Self { clock: Clock::new(), samples: Vec::new(), samples_max, count: 0 }
+        Self { clock: Clock::new(), samples: Vec::new(), others: Vec::new(), samples_max, count: 0 }
     }
 
     /// A message of an account came.
@@ -82,13 +86,33 @@ impl Stamps {
             Some(_) | None => None,
         };
         let id = id.and_then(|id| <[u8; 14]>::try_from(id).ok()).map(ClOrdId::from_bytes);
-        let Some(sequence) = id.as_ref().and_then(tagged) else { return };
-        let Some(sent_at) = history.sent_at(sequence) else { return };
-        self.count += 1;
-        if self.samples.len() < self.samples_max {
-            let nanos = self.clock.nanos_between(sent_at, arrived_at);
-            self.samples.push(WireSample { sequence, sent_at, arrived_at, nanos });
+        let Some(id) = id else { return };
+        match tagged(&id) {
+            Some(sequence) => {
+                let Some(sample) = self.sample(sequence, arrived_at, history) else { return };
+                self.count += 1;
+                if self.samples.len() < self.samples_max {
+                    self.samples.push(sample);
+                }
+            }
+            None if self.others.len() < self.samples_max => self.others.push((id, arrived_at)),
+            None => {}
         }
+    }
+
+    fn sample(&self, sequence: u64, arrived_at: Ticks, history: &History) -> Option<WireSample> {
+        let sent_at = history.sent_at(sequence)?;
+        let nanos = self.clock.nanos_between(sent_at, arrived_at);
+        Some(WireSample { sequence, sent_at, arrived_at, nanos })
+    }
+
+    /// The samples of orders without a tag that these messages caused; all such orders are forgotten then.
+    pub(super) fn take_of(&mut self, causes: &[(ClOrdId, u64)], history: &History) -> Vec<WireSample> {
+        let arrived: HashMap<[u8; 14], Ticks> =
+            std::mem::take(&mut self.others).into_iter().map(|(id, at)| (*id.bytes(), at)).collect();
+        let sample =
+            |(id, sequence): &(ClOrdId, u64)| self.sample(*sequence, *arrived.get(id.bytes())?, history);
+        causes.iter().filter_map(sample).collect()
     }
 
     /// All samples since the last time.

@@ -168,6 +168,39 @@ pub struct WireCounters {
     pub closed: u64,
     /// Snapshots begun.
     pub snapshots: u64,
+    /// Answers to which symbols a range of messages was about.
+    pub changes_told: u64,
     /// Wire-to-wire samples, those that found no place included.
     pub wire_samples: u64,
+}
+
+/// Counts and lengths at one moment, without books and accounts: cheap to ask for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ExchangeCounts {
+    /// Number of the next message of market data.
+    pub next_sequence: u64,
+    /// Messages of market data that are kept.
+    pub messages_kept: u64,
+    /// What the core counted.
+    pub core: CoreCounters,
+    /// What the sockets counted.
+    pub wire: WireCounters,
+    /// Faults that were asked for and happened.
+    pub faults: FaultCounters,
+    /// Connections of orders, snapshots and replay.
+    pub connections: [u64; 3],
+    /// Accounts that are logged in.
+    pub accounts_connected: u64,
+    /// Displayed orders that rest.
+    pub orders_displayed: u64,
+    /// Orders of accounts that live.
+    pub orders_of_accounts: u64,
+    /// Bytes that wait for connections.
+    pub bytes_waiting: u64,
+    /// Messages to accounts that their connections have yet to get.
+    pub messages_waiting: u64,
+    /// Packets that a fault holds back, of lines A and B.
+    pub packets_held: [u64; 2],
+    /// Answers to accounts that a fault holds back.
+    pub answers_held: u64,
 }

@@ -61,7 +61,7 @@ pub struct ExchangeCore {
     midnight: Option<Nanos>,
     /// Orders for the close cannot be cancelled any more.
     is_late: bool,
-    counters: CoreCounters,
+    pub(super) counters: CoreCounters,
     /// Orders that the fault rejected.
     pub(super) fault_rejects: u64,
     /// A live order whose replace had values that cannot be: it is to go.
@@ -363,7 +363,7 @@ impl ExchangeCore {
         }
     }
 
-    fn symbols(&self) -> impl Iterator<Item = u16> + use<> {
+    pub(super) fn symbols(&self) -> impl Iterator<Item = u16> + use<> {
         // At most 65,535 by the engine's check.
         0..self.listings.len() as u16
     }
