@@ -18,6 +18,7 @@ mod volatility;
 mod stage;
 mod query;
 mod check;
+mod state;
 pub mod naive;
 
 pub use check::BookDefect;

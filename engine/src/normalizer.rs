@@ -4,6 +4,7 @@
 //! [`EventKind::Malformed`].
 
 use crate::counters::Counter;
+use crate::state::{Snapshot, StateError, StateReader, StateWriter};
 use crate::words::{
     Command, DecodeError, Event, EventKind, FRAME_PAYLOAD_BYTES, Frame, FrameKind, InstrumentId,
     InstrumentTable, MESSAGE_BYTES_MAX, Nanos, RecoveredRecord, Report, SourceId,
@@ -58,6 +59,15 @@ pub trait Decoder: Send {
         let _ = (meta, instruments);
         out.push(Event { a: u64::from(up), ..Event::new(EventKind::Link, InstrumentId::ALL) });
     }
+
+    /// Writes down everything that later messages can depend on: as [`Snapshot::save`]. A decoder without state writes nothing.
+    fn save(&self, state: &mut StateWriter);
+
+    /// Takes over what [`Decoder::save`] wrote: as [`Snapshot::load`].
+    ///
+    /// # Errors
+    /// [`StateError`] if it is no state of this decoder.
+    fn load(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError>;
 }
 
 /// The events of one message, in memory taken at start.
@@ -316,6 +326,35 @@ impl Normalizer {
         }
         self.batch.finish(meta, &self.counters);
         self.counters.messages.add(1);
+    }
+}
+
+impl Snapshot for Normalizer {
+    fn save(&self, state: &mut StateWriter) {
+        let Self { decoders, instruments, batch: _, assembly, too_large, timer_ticks, counters: _ } = self;
+        state
+            .list(decoders.iter(), |state, decoder| state.section(b"decoder\0", |state| decoder.save(state)));
+        instruments.save(state);
+        state.count(assembly.len());
+        state.raw(assembly);
+        state.bool(*too_large);
+        state.u64(*timer_ticks);
+    }
+
+    fn load(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError> {
+        let Self { decoders, instruments, batch: _, assembly, too_large, timer_ticks, counters: _ } = self;
+        let count = state.count(decoders.len())?;
+        state.demand(count == decoders.len(), "another number of sources")?;
+        for decoder in decoders {
+            state.section(b"decoder\0", |state| decoder.load(state))?;
+        }
+        instruments.load(state)?;
+        let bytes = state.count(MESSAGE_BYTES_MAX)?;
+        assembly.clear();
+        assembly.extend_from_slice(state.bytes(bytes)?);
+        *too_large = state.bool()?;
+        *timer_ticks = state.u64()?;
+        Ok(())
     }
 }
 

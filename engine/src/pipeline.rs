@@ -18,6 +18,7 @@ mod driver;
 mod sequencer;
 mod stages;
 mod straight;
+mod replica;
 mod taps;
 mod topology;
 mod runtime;
@@ -29,6 +30,7 @@ pub use gap::{GAPS_WAITING_MAX, Gap, GapLog};
 pub use idle::IdleStrategy;
 pub use lane::{BATCH_MAX, Head, RiskLane, StrategyLane};
 pub use progress::Progress;
+pub use replica::Replica;
 pub use runtime::{
     CoreCounters, CoreReport, Finished, Pipeline, PipelineConfig, PipelineCounters, Stages, StartError,
 };

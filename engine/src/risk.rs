@@ -59,6 +59,7 @@ mod checks;
 mod reports;
 mod sweep;
 mod recovery;
+mod snapshot;
 pub mod naive;
 
 pub use approved::{ApprovedOrder, Outbound};

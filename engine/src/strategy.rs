@@ -62,6 +62,7 @@ mod watch;
 mod context;
 mod counters;
 mod runner;
+mod state;
 mod market_gate;
 pub mod market_maker;
 pub mod imbalance_taker;
@@ -80,7 +81,9 @@ pub use runner::{
     MAX_IN_FLIGHT_MAX, MAX_OPEN_ORDERS_MAX, STRATEGIES_PER_CORE_MAX, StrategyConfigError, StrategyRunner,
     StrategySlot,
 };
+pub use state::{CARRIED_BYTES_MAX, Unsaved};
 
+use crate::state::{StateError, StateReader, StateWriter};
 use crate::words::{
     BookView, Instrument, InstrumentId, Intent, MarketStatus, Nanos, Price, Qty, Report, Side,
 };
@@ -137,6 +140,29 @@ pub enum StatusKind {
     },
 }
 
+/// What [`Strategy::save`] did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Saved {
+    /// The state is written. A strategy that has none writes nothing and says this.
+    Whole,
+    /// The strategy does not save its state. Of a session with such a strategy no snapshots are taken: it is recovered by a replay of all of its journal, and in the
+    /// session that resumes it the strategy begins anew (with its positions and open orders, which are not its own to keep) and that is told.
+    Unsupported,
+}
+
+/// Where a state comes from that is given to [`Strategy::load`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// A snapshot of this very session: the next hook is the one that followed in the session. All of the state counts, to the last bit.
+    Snapshot,
+    /// An earlier session that this one resumes. The books are empty, nothing was seen of the market yet, and time may go on anywhere: a recording begins earlier than
+    /// where the earlier session ended. Take what outlives that.
+    EarlierSession {
+        /// Receive time of the frame that brings it.
+        now: Nanos,
+    },
+}
+
 /// A trading strategy. See the [module](self) for how to write one.
 pub trait Strategy: Send {
     /// Called once, before the session, with the instruments subscribed (ascending ids): the last chance to take memory.
@@ -169,6 +195,23 @@ pub trait Strategy: Send {
     /// Market status, gap, quarantine, resync or link of a subscribed instrument, or of a whole source.
     fn on_status(&mut self, context: &mut Context<'_>, status: &StatusChange) {
         let _ = (context, status);
+    }
+
+    /// Writes down what later hooks depend on and what is not in the context: not the parameters, not orders, positions or books. Called on a replica of the session
+    /// (another thread, the same frames), never on the pipeline, so it may take its time. The same state must give the same bytes: no order of a hash table.
+    fn save(&self, state: &mut StateWriter) -> Saved {
+        let _ = state;
+        Saved::Unsupported
+    }
+
+    /// Takes over what [`Strategy::save`] wrote, by the same parameters, after [`Strategy::on_start`]; reads all of it.
+    ///
+    /// # Errors
+    /// [`StateError`] if it is no state of this strategy: see [`StateReader::demand`]. A snapshot is then refused; from an earlier session the strategy goes on
+    /// as it is.
+    fn load(&mut self, state: &mut StateReader<'_>, origin: Origin) -> Result<(), StateError> {
+        let _ = origin;
+        Err(state.error("the strategy takes no state"))
     }
 }
 

@@ -17,6 +17,7 @@ use spinward_engine::pipeline::{
 use spinward_engine::risk::{
     Collar, InstrumentLimits, Outbound, Risk, RiskConfig, StrategyInstrument, StrategyLimits,
 };
+use spinward_engine::state::{StateError, StateReader, StateWriter};
 use spinward_engine::strategy::{Context, OrderRequest, Strategy, StrategyRunner, StrategySlot, Trade};
 use spinward_engine::words::{
     Clock, Command, CommandKind, Digest, Event, EventKind, FRAME_PAYLOAD_BYTES, Fees, Frame, FrameKind,
@@ -41,6 +42,12 @@ impl Decoder for Trades {
                 ..Event::new(EventKind::Trade, ACME)
             });
         }
+    }
+
+    fn save(&self, _: &mut StateWriter) {}
+
+    fn load(&mut self, _: &mut StateReader<'_>) -> Result<(), StateError> {
+        Ok(())
     }
 }
 

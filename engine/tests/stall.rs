@@ -9,6 +9,7 @@ use spinward_engine::pipeline::{
     SlotView, StageStamp, Stages, Stall, StampMode, StartError, Topology,
 };
 use spinward_engine::risk::{Outbound, Risk, RiskConfig};
+use spinward_engine::state::{StateError, StateReader, StateWriter};
 use spinward_engine::strategy::StrategyRunner;
 use spinward_engine::words::{
     Clock, Digest, Event, EventKind, FrameKind, InstrumentId, InstrumentTable, Message, Nanos, Price, Qty,
@@ -26,6 +27,12 @@ impl Decoder for Trades {
             qty: Qty::from_lots(1),
             ..Event::new(EventKind::Trade, InstrumentId::new(0))
         });
+    }
+
+    fn save(&self, _: &mut StateWriter) {}
+
+    fn load(&mut self, _: &mut StateReader<'_>) -> Result<(), StateError> {
+        Ok(())
     }
 }
 

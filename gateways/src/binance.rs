@@ -43,6 +43,7 @@ use json::Text;
 use message::{Fields, Levels, SideField};
 use spinward_engine::counters::{Counter, Gauge};
 use spinward_engine::normalizer::{Decoder, EventBatch, MessageMeta};
+use spinward_engine::state::{StateError, StateReader, StateWriter};
 use spinward_engine::words::{
     DecodeError, Event, EventKind, InstrumentId, InstrumentTable, MESSAGE_BYTES_MAX, Nanos, Price, Side,
     Symbol,
@@ -419,6 +420,17 @@ impl Decoder for BinanceDecoder {
         if !up {
             self.depth.quarantine_all(&mut self.symbols, out);
         }
+    }
+
+    fn save(&self, state: &mut StateWriter) {
+        let Self { levels: _, symbols, depth, snapshot_symbol: _, counters: _ } = self;
+        symbols.save(state);
+        depth.save(state);
+    }
+
+    fn load(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.symbols.load(state)?;
+        self.depth.load(state)
     }
 }
 

@@ -6,6 +6,7 @@
 
 use crate::itch50::Itch50Decoder;
 use spinward_engine::normalizer::{Decoder, EventBatch, MessageMeta};
+use spinward_engine::state::{StateError, StateReader, StateWriter};
 use spinward_engine::words::{
     DecodeError, Event, EventKind, InstrumentId, InstrumentTable, MarketStatus, SourceId,
 };
@@ -273,6 +274,25 @@ impl<D: Located> Decoder for NoticeDecoder<D> {
         out: &mut EventBatch,
     ) {
         self.messages.link(meta, up, instruments, out);
+    }
+
+    fn save(&self, state: &mut StateWriter) {
+        let Self { messages, source: _, is_snapshot, concerned } = self;
+        state.bool(*is_snapshot);
+        let places = || concerned.iter().enumerate().filter(|(_, is_concerned)| **is_concerned);
+        state.count(places().count());
+        places().for_each(|(place, _)| state.count(place));
+        messages.save(state);
+    }
+
+    fn load(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.is_snapshot = state.bool()?;
+        state.list(INSTRUMENTS_MAX, |state| {
+            let place = state.count(INSTRUMENTS_MAX - 1)?;
+            self.concerned.get_mut(place).into_iter().for_each(|concerned| *concerned = true);
+            Ok(())
+        })?;
+        self.messages.load(state)
     }
 }
 

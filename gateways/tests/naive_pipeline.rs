@@ -14,6 +14,8 @@ mod l2;
 mod market;
 #[path = "naive_pipeline/naive.rs"]
 mod naive;
+#[path = "naive_pipeline/replica.rs"]
+mod replica;
 #[path = "naive_pipeline/seen.rs"]
 mod seen;
 #[path = "naive_pipeline/session.rs"]
@@ -83,4 +85,24 @@ fn a_session_that_an_operator_disturbs_gives_the_naive_intents_and_verdicts_of_i
     });
     println!("{totals:#?}");
     assert!(totals.commands > 0 && totals.state_changes > 0 && totals.fills > 0, "{totals:#?}");
+}
+
+#[test]
+fn a_session_that_is_saved_and_loaded_anywhere_goes_on_as_if_it_had_not_been() {
+    let totals = over_sessions(30, |session, _, every| {
+        let naive = NaivePipeline::simulate(session);
+        (replica::difference(session, &naive.frames, every), naive)
+    });
+    assert!(totals.intents > 0 && totals.fills > 0 && totals.replaces > 0, "{totals:#?}");
+}
+
+#[test]
+fn a_state_that_is_cut_or_changed_is_refused_and_never_a_panic() {
+    let refused = std::cell::Cell::new(0);
+    over_sessions(6, |session, _, every| {
+        let naive = NaivePipeline::simulate(session);
+        refused.set(refused.get() + replica::refused(session, &naive.frames, every));
+        (None, naive)
+    });
+    assert!(refused.get() > 0);
 }

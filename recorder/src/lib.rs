@@ -35,6 +35,7 @@ mod orders;
 mod interference;
 mod tap;
 mod replay;
+mod snapshot;
 mod manifest;
 mod fingerprint;
 mod session;
@@ -92,6 +93,10 @@ pub use rows::{
     Table,
 };
 pub use session::{SESSION_NAME_MAX, SessionError, SessionFolder, rfc3339};
+pub use snapshot::{
+    SNAPSHOT_VERSION, SNAPSHOTS_KEPT, SnapshotError, SnapshotHead, WrittenSnapshot, read_snapshot, snapshots,
+    write_snapshot,
+};
 pub use stats::{JournalStats, KindStats};
 pub use storage::is_in_use;
 pub use tap::{

@@ -132,7 +132,7 @@ pub fn mark_exported(session: &SessionFolder, where_to: &str) -> Result<(), Jour
 /// # Errors
 /// A folder that cannot be removed; the session is then still one.
 pub fn remove_streams(session: &SessionFolder) -> Result<(), JournalError> {
-    for folder in [session.latency(), session.audit(), session.journal()] {
+    for folder in [session.snapshots(), session.latency(), session.audit(), session.journal()] {
         if folder.is_dir() {
             std::fs::remove_dir_all(&folder).map_err(|error| JournalError::io("remove", &folder, error))?;
         }

@@ -185,6 +185,11 @@ impl SessionFolder {
         self.path.join("audit")
     }
 
+    /// Folder of snapshots of the engine's state. Not every session has one.
+    pub fn snapshots(&self) -> PathBuf {
+        self.path.join("snapshots")
+    }
+
     /// Folder of everything about latency: histograms, orders, interference.
     pub fn latency(&self) -> PathBuf {
         self.path.join("latency")

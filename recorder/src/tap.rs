@@ -3,6 +3,8 @@
 //! Both run on pinned threads: no allocation, no system call. What blocks (closing files, writing interval logs) happens elsewhere: on the
 //! [`LatencyCollector`]'s thread, or after the pipeline has ended.
 
+mod state;
+
 use crate::audit::{AuditRecord, AuditWriter, StateChange};
 use crate::digests::{Checkpoint, DigestSnapshot, StageDigests};
 use crate::error::{AppendError, JournalError};

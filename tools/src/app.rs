@@ -6,6 +6,7 @@ use clap::Parser;
 use serde::de::DeserializeOwned;
 use spinward_engine::strategy::Strategy;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// The `spinward` program. Register your strategies, then run it: every command of the binary is there, and your kinds can be named in the
 /// configuration.
@@ -54,17 +55,19 @@ impl App {
     pub fn main(self) -> ExitCode {
         // clap prints usage errors itself and ends with code 2.
         let cli = Cli::parse();
+        // Shared with the thread that takes snapshots.
+        let registry = Arc::new(self.registry);
         let outcome = match cli.command {
-            Command::Run(args) => cli::run::run(&self.registry, &args),
-            Command::Replay(args) => cli::replay::run(&self.registry, &args),
+            Command::Run(args) => cli::run::run(&registry, &args),
+            Command::Replay(args) => cli::replay::run(&registry, &args),
             Command::Explain(args) => cli::explain::run(&args),
             Command::Slowest(args) => cli::slowest::run(&args),
-            Command::Journal(command) => cli::journal::run(&command),
-            Command::Export(args) => cli::export::run(&self.registry, &args),
-            Command::ClickHouse(command) => cli::clickhouse::run(&self.registry, &command),
+            Command::Journal(command) => cli::journal::run(&registry, &command),
+            Command::Export(args) => cli::export::run(&registry, &args),
+            Command::ClickHouse(command) => cli::clickhouse::run(&registry, &command),
             Command::Book(args) => cli::book::run(&args),
             Command::Exchange(args) => cli::exchange::run(&args),
-            Command::Config(command) => cli::config::run(&self.registry, &command),
+            Command::Config(command) => cli::config::run(&registry, &command),
             Command::Control(args) => cli::control::run(&args),
             Command::Doctor(args) => cli::doctor::run(&args),
             Command::Bench(command) => cli::bench::run(&command),

@@ -137,6 +137,9 @@ pub(crate) struct RunArgs {
 pub(crate) struct ReplayArgs {
     /// Folder of the session, or `latest`.
     pub(crate) session: PathBuf,
+    /// Begin at the last good snapshot instead of the first frame: the digests must be the same.
+    #[arg(long, conflicts_with_all = ["topology", "idle"])]
+    pub(crate) from_snapshot: bool,
     /// Topology to replay in; any gives the same digests.
     #[arg(long, value_name = "NAME")]
     pub(crate) topology: Option<String>,

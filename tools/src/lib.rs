@@ -16,6 +16,7 @@ pub use app::App;
 
 /// What a strategy is written with.
 pub mod strategy {
+    pub use spinward_engine::state::{StateError, StateReader, StateWriter};
     pub use spinward_engine::strategy::*;
     pub use spinward_engine::words::*;
 }

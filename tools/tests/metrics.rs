@@ -44,6 +44,7 @@ fn busy(folder: &Path) {
         ("flush_interval = \"1s\"", "flush_interval = \"50ms\""),
         ("compact_after = \"10min\"", "compact_after = \"0ns\""),
         ("#keep_bytes = \"500GiB\"", "keep_bytes = \"8KiB\""),
+        ("snapshot_interval = \"1min\"", "snapshot_interval = \"200ms\""),
         ("stall_stage = \"off\"", "stall_stage = \"book\""),
     ] {
         assert!(text.contains(from), "{from}");

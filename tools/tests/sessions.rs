@@ -19,6 +19,8 @@ mod floor;
 mod live;
 #[path = "sessions/kill.rs"]
 mod kill;
+#[path = "sessions/snapshot.rs"]
+mod snapshot;
 #[path = "sessions/damage.rs"]
 mod damage;
 #[path = "sessions/latch.rs"]

@@ -8,6 +8,9 @@ use std::time::Duration;
 /// A segment is compressed in memory, and read back.
 const COMPACT_BYTES_MAX: u64 = 1 << 30;
 
+const SNAPSHOT_LEAST: Duration = Duration::from_millis(100);
+const SNAPSHOT_MOST: Duration = Duration::from_secs(24 * 3_600);
+
 const BATCH_TIME_LEAST: Duration = Duration::from_millis(10);
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -24,6 +27,14 @@ impl Checker<'_> {
         }
         self.in_range("journal.segments_ahead", journal.segments_ahead as u64, 1..=64);
         self.positive("journal.flush_interval", journal.flush_interval);
+        let interval = journal.snapshot_interval;
+        if !interval.is_zero() && !(SNAPSHOT_LEAST..=SNAPSHOT_MOST).contains(&interval) {
+            self.refuse(
+                "journal.snapshot_interval",
+                format!("{} is out of range", duration_text(interval)),
+                "give 100ms to 24h, or 0ns to take no snapshots",
+            );
+        }
         if journal.compact.is_on() && bytes > COMPACT_BYTES_MAX {
             self.refuse(
                 "journal.compact",

@@ -385,6 +385,13 @@ fn spans_sizes_and_addresses_are_checked() {
         "1ms",
         "10ms to 1min, or 0ns",
     );
+    refused(
+        "snapshot_interval = \"1min\"",
+        "snapshot_interval = \"10ms\"",
+        "journal.snapshot_interval",
+        "10ms",
+        "100ms to 24h, or 0ns",
+    );
     refused("gap_threshold = \"10us\"", "gap_threshold = \"10ns\"", "latency.gap_threshold", "10ns", "1us");
     refused("stall_stage = \"off\"", "stall_stage = \"tap\"", "faults.stall_stage", "that can stall", "book");
     refused("duration = \"10s\"", "duration = \"25h\"", "session.duration", "longer", "24h");

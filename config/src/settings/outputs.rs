@@ -33,6 +33,8 @@ pub struct JournalSettings {
     pub keep_days: Option<u32>,
     /// … and the oldest of them until all sessions together have at most so many bytes; absent: any number.
     pub keep_bytes: Option<Bytes>,
+    /// How often a replica's state is written as a snapshot, 100 ms to 24 h; 0: never.
+    pub snapshot_interval: Duration,
 }
 
 /// Whether sealed segments are compressed while sessions run.
@@ -69,6 +71,7 @@ impl Default for JournalSettings {
             compact_after: Duration::from_secs(600),
             keep_days: None,
             keep_bytes: None,
+            snapshot_interval: Duration::from_secs(60),
         }
     }
 }
@@ -85,6 +88,7 @@ impl Section for JournalSettings {
         visitor.key("compact_after", &mut self.compact_after);
         visitor.optional("keep_days", &mut self.keep_days);
         visitor.optional("keep_bytes", &mut self.keep_bytes);
+        visitor.key("snapshot_interval", &mut self.snapshot_interval);
     }
 }
 

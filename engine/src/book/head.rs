@@ -60,9 +60,9 @@ impl Bbo {
 
 /// One instrument.
 #[repr(C, align(128))]
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Head {
-    ladders: [Ladder; 2],
+    pub(super) ladders: [Ladder; 2],
     /// As of its last view.
     pub(super) bbo: Bbo,
     /// 0 before the first trade.

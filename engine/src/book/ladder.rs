@@ -146,6 +146,11 @@ impl LevelPool {
         self.live
     }
 
+    /// How many levels there is still room for.
+    pub(super) fn room(&self) -> usize {
+        self.levels_max.saturating_sub(self.live)
+    }
+
     #[inline]
     fn chunk(&self, id: u32) -> &Chunk {
         // in bounds: chunk numbers come from `allocate` only

@@ -159,6 +159,11 @@ impl OrderIndex {
         self.live >= self.slots.len()
     }
 
+    /// How many orders there is still room for.
+    pub(super) fn room(&self) -> usize {
+        self.slots.len().saturating_sub(self.live)
+    }
+
     /// Fibonacci hashing of the group: groups that follow each other fall far apart and evenly.
     #[inline]
     fn tag(reference: u64) -> u32 {

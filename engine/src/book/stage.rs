@@ -32,17 +32,17 @@ pub struct BookStage {
     pub(super) heads: Table<Head>,
     pub(super) orders: OrderIndex,
     pub(super) levels: LevelPool,
-    volatility: VolatilityWindow,
-    view_levels: usize,
+    pub(super) volatility: VolatilityWindow,
+    pub(super) view_levels: usize,
     /// Instrument that this group has touched, or `NONE`.
-    touched: u32,
+    pub(super) touched: u32,
     /// Number of the last order that joined a queue.
-    arrivals: u64,
+    pub(super) arrivals: u64,
     /// Counts market-wide quarantines and their ends.
-    epoch: u32,
+    pub(super) epoch: u32,
     /// What the last of them said.
-    all_quarantined: bool,
-    counters: Arc<BookCounters>,
+    pub(super) all_quarantined: bool,
+    pub(super) counters: Arc<BookCounters>,
 }
 
 impl BookStage {

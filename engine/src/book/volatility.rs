@@ -17,11 +17,12 @@
 
 use super::config::BookConfig;
 use crate::memory::Table;
+use crate::state::{StateError, StateReader, StateWriter};
 use crate::words::{Nanos, Price};
 
 /// What an instrument keeps: the mid in force, the one at the last grid line, and what came of them.
 #[repr(C)]
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct MidSamples {
     /// Of the last view with a trusted quote; 0 before the first.
     in_force: Price,
@@ -62,6 +63,35 @@ impl VolatilityWindow {
             samples,
             sample: config.volatility_sample.get(),
         }
+    }
+
+    /// Writes down what is kept of an instrument.
+    pub(super) fn save(&self, instrument: usize, mids: &MidSamples, state: &mut StateWriter) {
+        let MidSamples { in_force, sampled, next, volatility } = mids;
+        let Self { squares, samples, sample: _ } = self;
+        state.i64(in_force.nanos());
+        state.i64(sampled.nanos());
+        state.i64(*next);
+        state.u64(volatility.to_bits());
+        let ring = squares.get(instrument * samples..(instrument + 1) * samples);
+        state.sparse(ring.unwrap_or(&[]), 0.0);
+    }
+
+    /// Takes it over.
+    pub(super) fn load(
+        &mut self,
+        instrument: usize,
+        mids: &mut MidSamples,
+        state: &mut StateReader<'_>,
+    ) -> Result<(), StateError> {
+        *mids = MidSamples {
+            in_force: Price::from_nanos(state.i64()?),
+            sampled: Price::from_nanos(state.i64()?),
+            next: state.i64()?,
+            volatility: f64::from_bits(state.u64()?),
+        };
+        let ring = self.squares.get_mut(instrument * self.samples..(instrument + 1) * self.samples);
+        state.sparse(ring.unwrap_or_default())
     }
 
     /// Crosses the grid lines up to `now`. Called when `now` is at or behind `mids.next`.

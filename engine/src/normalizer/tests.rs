@@ -10,6 +10,12 @@ impl Decoder for Echo {
             out.push(Event { a: u64::from(byte), ..Event::new(EventKind::Trade, InstrumentId::new(0)) });
         }
     }
+
+    fn save(&self, _: &mut StateWriter) {}
+
+    fn load(&mut self, _: &mut StateReader<'_>) -> Result<(), StateError> {
+        Ok(())
+    }
 }
 
 fn frame(sequence: u64, kind: FrameKind, bytes: &[u8], more: bool) -> Frame {

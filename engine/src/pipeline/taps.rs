@@ -59,6 +59,17 @@ pub struct SlotView<'a> {
 }
 
 impl<'a> SlotView<'a> {
+    /// Of what the stages have written.
+    #[inline]
+    pub(super) fn new(
+        head: &'a Head,
+        book: &'a BookLane,
+        strategies: StrategyLanes<'a>,
+        risk: &'a RiskLane,
+    ) -> Self {
+        Self { head, view: book.output.view(), book_stamp: book.stamp, strategies, risk }
+    }
+
     /// Event, record and the stamps of frame and normalizer.
     pub fn head(&self) -> &'a Head {
         self.head
@@ -255,7 +266,7 @@ impl<S: SlotSink> TapWork<S> {
         strategies: StrategyLanes<'_>,
         risk: &RiskLane,
     ) {
-        let slot = SlotView { head, view: book.output.view(), book_stamp: book.stamp, strategies, risk };
+        let slot = SlotView::new(head, book, strategies, risk);
         // A slot cannot be held back once taken, so the sink is asked until it has room: it is the audit's turn to be slow, never
         // to lose. Segments are prepared ahead, so this is rare and counted.
         loop {

@@ -9,12 +9,12 @@ use crate::words::{
 /// Reference price, trust and status of one instrument.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Market {
-    reference: Option<Price>,
+    pub(super) reference: Option<Price>,
     /// Receive time of the last trusted view.
-    trusted: Option<Nanos>,
-    view_quarantined: bool,
-    status_quarantined: bool,
-    status: MarketStatus,
+    pub(super) trusted: Option<Nanos>,
+    pub(super) view_quarantined: bool,
+    pub(super) status_quarantined: bool,
+    pub(super) status: MarketStatus,
 }
 
 impl Market {

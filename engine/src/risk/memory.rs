@@ -1,6 +1,7 @@
 //! Three small memories of fixed size: executions already counted, messages within the rate window, orders just entered.
 
 use crate::memory::prefetch;
+use crate::state::{StateError, StateReader, StateWriter};
 use crate::words::{ExecId, Nanos, OrderId, Price, Qty, Side};
 
 /// The last `capacity` executions, exact: a fill is keyed by the venue's execution id and the order (a trade between two orders of our
@@ -76,6 +77,26 @@ impl FillMemory {
         true
     }
 
+    pub(super) fn save(&self, state: &mut StateWriter) {
+        let Self { ring, oldest, capacity: _, index: _, shift: _ } = self;
+        state.list(ring.iter(), |state, (exec, order)| {
+            state.u64(exec.get());
+            state.u64(order.get());
+        });
+        state.count(*oldest);
+    }
+
+    /// Into an empty memory.
+    pub(super) fn load(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError> {
+        state.list(self.capacity, |state| {
+            let (exec, order) = (ExecId::new(state.u64()?), OrderId::new(state.u64()?));
+            let is_new = self.remember(exec, order);
+            state.demand(is_new, "an execution that comes twice")
+        })?;
+        self.oldest = state.count(self.ring.len().saturating_sub(1))?;
+        Ok(())
+    }
+
     fn forget(&mut self, slot: usize) {
         let Some(key) = self.ring.get(slot) else { return };
         let mask = self.index.len() - 1;
@@ -116,6 +137,22 @@ pub(super) struct RateWindow {
 impl RateWindow {
     pub(super) fn new(limit: u32, window: Nanos) -> Self {
         Self { times: vec![Nanos::new(i64::MIN); limit as usize].into(), oldest: 0, window }
+    }
+
+    pub(super) fn save(&self, state: &mut StateWriter) {
+        let Self { times, oldest, window: _ } = self;
+        state.list(times.iter(), |state, time| state.i64(time.get()));
+        state.count(*oldest);
+    }
+
+    pub(super) fn load(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError> {
+        let same = state.u64()? == self.times.len() as u64;
+        state.demand(same, "another limit of messages")?;
+        for time in &mut self.times {
+            *time = Nanos::new(state.i64()?);
+        }
+        self.oldest = state.count(self.times.len().saturating_sub(1))?;
+        Ok(())
     }
 
     /// Whether one more message would be over the limit. A message is within the window for exactly its length.
@@ -165,6 +202,30 @@ impl RecentOrders {
         let vacant =
             Recent { price: Price::ZERO, signed: 0, time: Nanos::new(i64::MIN), order: OrderId::NONE };
         Self { ring: [vacant; RECENT_ORDERS], next: 0 }
+    }
+
+    pub(super) fn save(&self, state: &mut StateWriter) {
+        let Self { ring, next } = self;
+        for Recent { price, signed, time, order } in ring {
+            state.i64(price.nanos());
+            state.i64(*signed);
+            state.i64(time.get());
+            state.u64(order.get());
+        }
+        state.u8(*next);
+    }
+
+    pub(super) fn load(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError> {
+        for recent in &mut self.ring {
+            *recent = Recent {
+                price: Price::from_nanos(state.i64()?),
+                signed: state.i64()?,
+                time: Nanos::new(state.i64()?),
+                order: OrderId::new(state.u64()?),
+            };
+        }
+        self.next = state.number(|number| (usize::from(number) < RECENT_ORDERS).then_some(number))?;
+        Ok(())
     }
 
     /// The same order, entered less than `window` ago. The newest first, so it ends at the first that is too old.

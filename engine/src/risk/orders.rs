@@ -1,7 +1,9 @@
 //! [`OrderTable`]: every order that is not gone, found by its id. Memory taken at construction, a stated answer when full.
 
+use super::snapshot::{load_order, save_order};
 use super::state::OrderState;
 use crate::memory::prefetch;
+use crate::state::{StateError, StateReader, StateWriter, load_free, save_free};
 use crate::words::{InstrumentId, OrderId, Price, Qty, Side, TimeInForce};
 
 /// An order that is not gone.
@@ -63,6 +65,44 @@ impl OrderTable {
             index: vec![VACANT; buckets].into(),
             shift: 64 - buckets.trailing_zeros(),
         }
+    }
+
+    /// Where each order lies, and where the next ones will, is part of the state: the order of [`OrderTable::iter`] follows from it.
+    pub(super) fn save(&self, state: &mut StateWriter) {
+        let Self { slab, free, index: _, shift: _ } = self;
+        let orders = || slab.iter().enumerate().filter_map(|(slot, order)| Some((slot, order.as_ref()?)));
+        state.count(orders().count());
+        for (slot, order) in orders() {
+            state.count(slot);
+            save_order(order, state);
+        }
+        save_free(free, slab.len(), state);
+    }
+
+    /// Into an empty table.
+    pub(super) fn load(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError> {
+        let mask = self.index.len() - 1;
+        let count = state.list(self.slab.len(), |state| {
+            let slot = state.count(self.slab.len())?;
+            let order = load_order(state)?;
+            state.demand(self.find(order.order).is_none(), "an open order that comes twice")?;
+            let mut place = self.home(order.order);
+            while self.at(place).is_some() {
+                place = (place + 1) & mask;
+            }
+            match (self.index.get_mut(place), self.slab.get_mut(slot)) {
+                (Some(bucket), Some(entry @ None)) => {
+                    *bucket = slot as u32;
+                    *entry = Some(order);
+                    Ok(())
+                }
+                _ => Err(state.error("two open orders in one place")),
+            }
+        })?;
+        load_free(&mut self.free, self.slab.len(), state)?;
+        let apart = self.free.iter().all(|slot| self.slab.get(*slot as usize).is_some_and(Option::is_none));
+        let all = count + self.free.len() == self.slab.len();
+        state.demand(apart && all, "free places that are not those without an order")
     }
 
     pub(super) fn count(&self) -> usize {

@@ -109,6 +109,8 @@ impl Risk {
             }
             // For the gateway of a later session; it stands in the journal, and changes nothing here.
             RecoveredKind::VenueStream => {}
+            // The strategy's own.
+            RecoveredKind::StrategyState => {}
             RecoveredKind::OrderNumber => {
                 let last = self.last_numbers.get_mut(record.strategy.index())?;
                 *last = record.number.max(*last);

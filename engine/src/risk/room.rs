@@ -1,6 +1,8 @@
 //! [`Room`]: how many messages are under way, so that the egress ring can never be too small. Counted from frames alone: a message is
 //! under way from when it is sent until the frame of its answer arrives, whatever the ring itself holds at that moment.
 
+use crate::state::{StateError, StateReader, StateWriter};
+
 /// Messages under way, and the shares of the ring.
 ///
 /// ```text
@@ -33,6 +35,20 @@ impl Room {
             refusal_share,
             order_share: refusal_share.saturating_sub(refusal_reserve),
         }
+    }
+
+    pub(super) fn save(&self, state: &mut StateWriter) {
+        let Self { of_orders, orphans, refusals, slots: _, refusal_share: _, order_share: _ } = self;
+        for count in [of_orders, orphans, refusals] {
+            state.count(*count);
+        }
+    }
+
+    pub(super) fn load(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.of_orders = state.count(self.slots)?;
+        self.orphans = state.count(self.slots)?;
+        self.refusals = state.count(self.slots)?;
+        Ok(())
     }
 
     #[inline]

@@ -29,7 +29,19 @@ pub(super) struct Cell {
     /// Largest position; `None`: the strategy may not trade it.
     pub(super) position_max: Option<i64>,
     /// Its row in the gauges, if it may trade.
-    gauge: Option<u32>,
+    pub(super) gauge: Option<u32>,
+}
+
+impl Cell {
+    #[inline]
+    fn show(&self, gauges: &PositionGauges) {
+        if let Some(row) = self.gauge.and_then(|row| gauges.rows.get(row as usize)) {
+            row.qty.set(self.position.qty.lots());
+            row.realized.set(self.position.realized.nanos());
+            row.unrealized.set(self.position.unrealized.nanos());
+            row.fees.set(self.position.fees.nanos());
+        }
+    }
 }
 
 /// The frame that is being worked on.
@@ -48,7 +60,7 @@ pub struct Risk {
     pub(super) trading: Trading,
     pub(super) room: Room,
     /// Index into `tradables` by instrument.
-    tradable_of: Vec<u32>,
+    pub(super) tradable_of: Vec<u32>,
     pub(super) tradables: Vec<Tradable>,
     /// By tradable, then strategy; the last of each row belongs to nobody known.
     pub(super) cells: Vec<Cell>,
@@ -71,7 +83,7 @@ pub struct Risk {
     pub(super) duplicate_window: Nanos,
     pub(super) stale_after: Nanos,
     pub(super) counters: Arc<RiskCounters>,
-    gauges: Arc<PositionGauges>,
+    pub(super) gauges: Arc<PositionGauges>,
 }
 
 impl Risk {
@@ -235,12 +247,7 @@ impl Risk {
     pub(super) fn mark(&mut self, tradable: usize, cell: usize, now: Nanos) {
         let Some((terms, cell)) = self.tradables.get(tradable).zip(self.cells.get_mut(cell)) else { return };
         let exact = cell.position.mark(terms.unit, terms.market.reference());
-        if let Some(row) = cell.gauge.and_then(|row| self.gauges.rows.get(row as usize)) {
-            row.qty.set(cell.position.qty.lots());
-            row.realized.set(cell.position.realized.nanos());
-            row.unrealized.set(cell.position.unrealized.nanos());
-            row.fees.set(cell.position.fees.nanos());
-        }
+        cell.show(&self.gauges);
         if !exact {
             self.overflowed(now);
         }
@@ -259,6 +266,15 @@ impl Risk {
     #[inline]
     pub(super) fn cell(&self, tradable: usize, strategy: StrategyId) -> usize {
         tradable * self.columns + strategy.index().min(self.columns - 1)
+    }
+
+    /// Shows a state that was loaded.
+    pub(super) fn show_loaded(&self) {
+        self.counters.trading_state.set(self.trading.state() as i64);
+        self.show_orders();
+        for cell in &self.cells {
+            cell.show(&self.gauges);
+        }
     }
 
     pub(super) fn show_orders(&self) {

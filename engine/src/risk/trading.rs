@@ -70,6 +70,17 @@ impl Trading {
         Self { state: TradingState::Normal, venue: TradingState::Normal, latch: None }
     }
 
+    /// Own state, what the venue allows, latch: all that there is.
+    pub(super) fn parts(&self) -> (TradingState, TradingState, Option<&Latch>) {
+        let Self { state, venue, latch } = self;
+        (*state, *venue, latch.as_ref())
+    }
+
+    /// Of these parts.
+    pub(super) const fn of(state: TradingState, venue: TradingState, latch: Option<Latch>) -> Self {
+        Self { state, venue, latch }
+    }
+
     #[inline]
     pub(super) fn state(&self) -> TradingState {
         // Ascending by strictness.

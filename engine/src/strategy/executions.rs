@@ -1,6 +1,7 @@
 //! [`ExecutionMemory`]: which executions were already booked, so that a fill that comes twice counts once.
 
 use super::fixed_map::{FixedMap, Key};
+use crate::state::{StateError, StateReader, StateWriter};
 use crate::words::{ExecId, OrderId};
 
 /// How many executions a strategy remembers. A repetition (venues repeat after a reconnect) that comes later than this
@@ -22,6 +23,32 @@ impl ExecutionMemory {
             ring: vec![(0, 0); EXECUTIONS_REMEMBERED].into_boxed_slice(),
             next: 0,
         }
+    }
+
+    pub(super) fn save(&self, state: &mut StateWriter) {
+        let Self { seen: _, ring, next } = self;
+        let used = ring.iter().take_while(|key| **key != (0, 0)).count();
+        state.list(ring.iter().take(used), |state, (order, exec)| {
+            state.u64(*order);
+            state.u64(*exec);
+        });
+        state.count(*next);
+    }
+
+    /// Into an empty memory.
+    pub(super) fn load(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError> {
+        let mut places = self.ring.iter_mut();
+        state.list(EXECUTIONS_REMEMBERED, |state| {
+            let key = (state.u64()?, state.u64()?);
+            let is_new = self.seen.find(key).is_none() && self.seen.insert(key, 0);
+            state.demand(is_new, "an execution that comes twice")?;
+            if let Some(place) = places.next() {
+                *place = key;
+            }
+            Ok(())
+        })?;
+        self.next = state.count(EXECUTIONS_REMEMBERED - 1)?;
+        Ok(())
     }
 
     /// Notes the execution. False if it was noted before. An execution without an id (0) cannot be recognised and is

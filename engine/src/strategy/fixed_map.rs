@@ -2,6 +2,7 @@
 //! cannot leak into a decision.
 
 use crate::memory::prefetch;
+use crate::state::{StateError, StateReader, StateWriter};
 
 /// What is looked up: two numbers, not both zero.
 pub(super) type Key = (u64, u64);
@@ -33,6 +34,29 @@ impl FixedMap {
             count: 0,
             capacity,
         }
+    }
+
+    /// Writes down the keys, ascending, with their values.
+    pub(super) fn save(&self, state: &mut StateWriter) {
+        let Self { cells, shift: _, count: _, capacity: _ } = self;
+        let mut used: Vec<(Key, u32)> =
+            cells.iter().filter(|cell| cell.key != VACANT.key).map(|cell| (cell.key, cell.value)).collect();
+        used.sort_unstable();
+        state.list(used.into_iter(), |state, ((a, b), value)| {
+            state.u64(a);
+            state.u64(b);
+            state.u32(value);
+        });
+    }
+
+    /// Into an empty map; every value is below `values`.
+    pub(super) fn load(&mut self, values: usize, state: &mut StateReader<'_>) -> Result<(), StateError> {
+        state.list(self.capacity, |state| {
+            let (key, value) = ((state.u64()?, state.u64()?), state.u32()?);
+            let is_new = self.find(key).is_none() && self.insert(key, value);
+            state.demand(is_new && (value as usize) < values, "an id that leads nowhere")
+        })?;
+        Ok(())
     }
 
     /// Asks for the memory of a key that is to come.

@@ -8,7 +8,8 @@
 
 use super::market_gate::MarketGate;
 use super::parameters::in_range;
-use super::{Context, OrderRequest, ParameterError, StatusChange, Strategy};
+use super::{Context, OrderRequest, Origin, ParameterError, Saved, StatusChange, Strategy};
+use crate::state::{StateError, StateReader, StateWriter};
 use crate::words::{
     BookView, Instrument, InstrumentId, Level, Nanos, Price, Qty, Report, ReportKind, Side, TimeInForce,
     VIEW_LEVELS_MAX,
@@ -288,6 +289,42 @@ impl Strategy for ImbalanceTaker {
                 market.gate.on_status(status);
             }
         }
+    }
+
+    fn save(&self, state: &mut StateWriter) -> Saved {
+        let Self { parameters: _, cool_down: _, holding_time: _, reject_pause: _, markets } = self;
+        state.list(markets.iter(), |state, market| {
+            let Market { instrument, gate, held_since, cool_until, quiet_until } = market;
+            state.u32(instrument.get());
+            gate.save(state);
+            state.option(*held_since, |state, since| state.i64(since.get()));
+            state.i64(cool_until.get());
+            state.i64(quiet_until.get());
+        });
+        Saved::Whole
+    }
+
+    /// Of an earlier session it keeps since when positions are held, as far as that is not still to come, and no pause that is longer than its own from now on.
+    fn load(&mut self, state: &mut StateReader<'_>, origin: Origin) -> Result<(), StateError> {
+        let same = state.u64()? == self.markets.len() as u64;
+        state.demand(same, "other instruments")?;
+        for market in &mut self.markets {
+            let same = state.u32()? == market.instrument.get();
+            state.demand(same, "another instrument")?;
+            let gate = MarketGate::load(state)?;
+            market.held_since = state.option(|state| state.i64().map(Nanos::new))?;
+            market.cool_until = Nanos::new(state.i64()?);
+            market.quiet_until = Nanos::new(state.i64()?);
+            match origin {
+                Origin::Snapshot => market.gate = gate,
+                Origin::EarlierSession { now } => {
+                    market.held_since = market.held_since.filter(|since| *since <= now);
+                    market.cool_until = market.cool_until.min(now.after(self.cool_down));
+                    market.quiet_until = market.quiet_until.min(now.after(self.reject_pause));
+                }
+            }
+        }
+        Ok(())
     }
 }
 

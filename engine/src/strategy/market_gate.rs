@@ -1,6 +1,7 @@
 //! [`MarketGate`]: may this instrument be traded, as far as its market and our data of it go?
 
 use super::{StatusChange, StatusKind};
+use crate::state::{StateError, StateReader, StateWriter};
 use crate::words::{BookView, MarketStatus};
 
 /// One for each instrument of a strategy. Closed by the venue until it says that trading goes on; blind from a gap or a
@@ -31,6 +32,16 @@ impl MarketGate {
     #[inline]
     pub(super) fn on_view(&mut self, view: &BookView) {
         self.blind = !view.is_tradable();
+    }
+
+    pub(super) fn save(self, state: &mut StateWriter) {
+        let Self { closed, blind } = self;
+        state.bool(closed);
+        state.bool(blind);
+    }
+
+    pub(super) fn load(state: &mut StateReader<'_>) -> Result<Self, StateError> {
+        Ok(Self { closed: state.bool()?, blind: state.bool()? })
     }
 
     /// Whether orders may be entered.

@@ -20,7 +20,10 @@
 
 use super::market_gate::MarketGate;
 use super::parameters::in_range;
-use super::{Change, Context, OrderRequest, ParameterError, StatusChange, Strategy, WorkingOrder};
+use super::{
+    Change, Context, OrderRequest, Origin, ParameterError, Saved, StatusChange, Strategy, WorkingOrder,
+};
+use crate::state::{StateError, StateReader, StateWriter};
 use crate::words::{
     BookView, Instrument, InstrumentId, Nanos, OrderId, Price, Qty, Report, ReportKind, Side, TickTable,
     TimeInForce, round_div,
@@ -344,6 +347,49 @@ impl Strategy for MarketMaker {
                 self.catch_up(context, place);
             }
         }
+    }
+
+    fn save(&self, state: &mut StateWriter) -> Saved {
+        let Self { parameters: _, requote_interval: _, reject_pause: _, markets } = self;
+        state.list(markets.iter(), |state, market| {
+            let Market { instrument, gate, sides, settled } = market;
+            state.u32(instrument.get());
+            gate.save(state);
+            state.bool(*settled);
+            for SideState { quiet_until, cancel_quiet_until, withdraw } in sides {
+                state.i64(quiet_until.get());
+                state.i64(cancel_quiet_until.get());
+                state.u64(withdraw.get());
+            }
+        });
+        Saved::Whole
+    }
+
+    /// Of an earlier session it keeps the orders that are to be withdrawn; no side keeps still for longer than its pause from now on.
+    fn load(&mut self, state: &mut StateReader<'_>, origin: Origin) -> Result<(), StateError> {
+        let same = state.u64()? == self.markets.len() as u64;
+        state.demand(same, "other instruments")?;
+        for market in &mut self.markets {
+            let same = state.u32()? == market.instrument.get();
+            state.demand(same, "another instrument")?;
+            let (gate, settled) = (MarketGate::load(state)?, state.bool()?);
+            for side in &mut market.sides {
+                *side = SideState {
+                    quiet_until: Nanos::new(state.i64()?),
+                    cancel_quiet_until: Nanos::new(state.i64()?),
+                    withdraw: OrderId::new(state.u64()?),
+                };
+                if let Origin::EarlierSession { now } = origin {
+                    let pause = self.reject_pause.max(self.requote_interval);
+                    side.quiet_until = side.quiet_until.min(now.after(pause));
+                    side.cancel_quiet_until = side.cancel_quiet_until.min(now.after(self.requote_interval));
+                }
+            }
+            if origin == Origin::Snapshot {
+                (market.gate, market.settled) = (gate, settled);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@
 
 use super::executions::ExecutionMemory;
 use super::fixed_map::FixedMap;
+use crate::state::{StateError, StateReader, StateWriter, load_free, save_free};
 use crate::words::{
     InstrumentId, OrderId, Price, Qty, RecoveredRecord, RejectCode, Report, ReportKind, Side, TimeInForce,
 };
@@ -95,6 +96,82 @@ struct Slot {
     next: u32,
 }
 
+impl Slot {
+    fn save(&self, state: &mut StateWriter) {
+        let Self { order, used: _, entering, filled_ahead, previous, next } = self;
+        let WorkingOrder {
+            id,
+            instrument,
+            side,
+            price,
+            open,
+            tif,
+            post_only,
+            reduce_only,
+            acknowledged,
+            recovered,
+            change,
+        } = order;
+        state.u64(id.get());
+        state.u32(instrument.get());
+        state.u8(*side as u8);
+        state.i64(price.nanos());
+        state.i64(open.lots());
+        state.u8(*tif as u8);
+        for flag in [post_only, reduce_only, acknowledged, recovered, entering] {
+            state.bool(*flag);
+        }
+        match change {
+            Change::None => state.u8(0),
+            Change::Cancel => state.u8(1),
+            Change::Replace { new_order, price, qty } => {
+                state.u8(2);
+                state.u64(new_order.get());
+                state.i64(price.nanos());
+                state.i64(qty.lots());
+            }
+        }
+        state.i64(filled_ahead.lots());
+        state.u32(*previous);
+        state.u32(*next);
+    }
+
+    fn load(state: &mut StateReader<'_>) -> Result<Self, StateError> {
+        let mut order = WorkingOrder {
+            id: OrderId::new(state.u64()?),
+            instrument: InstrumentId::new(state.u32()?),
+            side: state.number(Side::from_number)?,
+            price: Price::from_nanos(state.i64()?),
+            open: Qty::from_lots(state.i64()?),
+            tif: state.number(TimeInForce::from_number)?,
+            post_only: state.bool()?,
+            reduce_only: state.bool()?,
+            acknowledged: state.bool()?,
+            recovered: state.bool()?,
+            change: Change::None,
+        };
+        let entering = state.bool()?;
+        order.change = match state.u8()? {
+            0 => Change::None,
+            1 => Change::Cancel,
+            2 => Change::Replace {
+                new_order: OrderId::new(state.u64()?),
+                price: Price::from_nanos(state.i64()?),
+                qty: Qty::from_lots(state.i64()?),
+            },
+            _ => return Err(state.error("a change that is none")),
+        };
+        Ok(Self {
+            order,
+            used: true,
+            entering,
+            filled_ahead: Qty::from_lots(state.i64()?),
+            previous: state.u32()?,
+            next: state.u32()?,
+        })
+    }
+}
+
 /// Orders by id and by instrument, positions, messages in flight.
 pub(super) struct OrderReplica {
     slots: Box<[Slot]>,
@@ -144,6 +221,69 @@ impl OrderReplica {
             executions: ExecutionMemory::new(),
             in_flight: 0,
         }
+    }
+
+    /// Where each order lies is part of the state: [`OrderReplica::iter`] goes by it.
+    pub(super) fn save(&self, state: &mut StateWriter) {
+        let Self { slots, free, reached, by_id, heads, positions, executions, in_flight } = self;
+        let used = || slots.iter().enumerate().filter(|(_, slot)| slot.used);
+        state.count(used().count());
+        for (at, slot) in used() {
+            state.count(at);
+            slot.save(state);
+        }
+        save_free(free, slots.len(), state);
+        state.count(*reached);
+        by_id.save(state);
+        state.sparse(heads, NOWHERE);
+        state.sparse(positions, Qty::ZERO);
+        executions.save(state);
+        state.count(*in_flight);
+    }
+
+    /// Into an empty replica.
+    pub(super) fn load(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError> {
+        let count = state.list(self.slots.len(), |state| {
+            let at = state.count(self.slots.len())?;
+            let loaded = Slot::load(state)?;
+            match self.slots.get_mut(at) {
+                Some(slot) if !slot.used => *slot = loaded,
+                Some(_) | None => return Err(state.error("two orders in one place")),
+            }
+            Ok(())
+        })?;
+        load_free(&mut self.free, self.slots.len(), state)?;
+        let apart = self.free.iter().all(|at| self.slots.get(*at as usize).is_some_and(|slot| !slot.used));
+        state.demand(
+            apart && count + self.free.len() == self.slots.len(),
+            "free places that are not those without an order",
+        )?;
+        self.reached = state.count(self.slots.len())?;
+        self.by_id.load(self.slots.len(), state)?;
+        state.sparse(&mut self.heads)?;
+        self.check_chains(state, count)?;
+        state.sparse(&mut self.positions)?;
+        self.executions.load(state)?;
+        self.in_flight = state.count(2 * self.slots.len())?;
+        Ok(())
+    }
+
+    /// Whether the orders of the instruments hang together, each in one place.
+    fn check_chains(&self, state: &StateReader<'_>, count: usize) -> Result<(), StateError> {
+        let mut met = 0;
+        for (instrument, head) in self.heads.iter().enumerate() {
+            let (mut at, mut previous) = (*head, NOWHERE);
+            while at != NOWHERE {
+                let slot = self.slots.get(at as usize).filter(|slot| {
+                    slot.used && slot.previous == previous && slot.order.instrument.index() == instrument
+                });
+                let slot = slot.ok_or_else(|| state.error("an order that hangs on no other"))?;
+                met += 1;
+                state.demand(met <= count, "orders in a circle")?;
+                (previous, at) = (at, slot.next);
+            }
+        }
+        state.demand(met == count, "an order that hangs on no other")
     }
 
     /// New orders and replaces without an answer.

@@ -5,7 +5,8 @@ use super::counters::{RunnerCounters, StrategyCounters};
 use super::orders::{Applied, OrderReplica};
 use super::watch::Watch;
 use super::{
-    INTENTS_PER_EVENT_MAX, INTENTS_PER_STRATEGY_MAX, IntentBatch, StatusChange, StatusKind, Strategy, Trade,
+    INTENTS_PER_EVENT_MAX, INTENTS_PER_STRATEGY_MAX, IntentBatch, Origin, StatusChange, StatusKind, Strategy,
+    Trade,
 };
 use crate::normalizer::Payload;
 use crate::words::{
@@ -105,9 +106,11 @@ pub enum StrategyConfigError {
     },
 }
 
-struct Running {
-    strategy: Box<dyn Strategy>,
-    state: StrategyState,
+pub(super) struct Running {
+    pub(super) strategy: Box<dyn Strategy>,
+    pub(super) state: StrategyState,
+    /// What has come of the state that an earlier session left.
+    pub(super) carried: Vec<u8>,
 }
 
 /// The strategies of one core.
@@ -115,10 +118,10 @@ struct Running {
 /// One call an event. An event of an instrument that no strategy looks at costs a look-up; all memory is taken in
 /// [`StrategyRunner::new`].
 pub struct StrategyRunner {
-    running: Vec<Running>,
-    watch: Watch,
-    table: InstrumentTable,
-    counters: Arc<RunnerCounters>,
+    pub(super) running: Vec<Running>,
+    pub(super) watch: Watch,
+    pub(super) table: InstrumentTable,
+    pub(super) counters: Arc<RunnerCounters>,
 }
 
 /// What one event says to the strategies besides its view.
@@ -164,6 +167,7 @@ impl StrategyRunner {
                     max_open_orders: slot.max_open_orders,
                     given: 0,
                 },
+                carried: Vec::new(),
             });
             counters.push(StrategyCounters::new(slot.id, slot.name));
         }
@@ -231,7 +235,7 @@ impl StrategyRunner {
             }
             EventKind::Report => self.on_report(event, bytemuck::cast_ref(payload), out),
             EventKind::Timer => self.on_timer(event, out),
-            EventKind::Recovery => self.on_recovery(bytemuck::cast_ref(payload)),
+            EventKind::Recovery => self.on_recovery(event, bytemuck::cast_ref(payload)),
         }
     }
 
@@ -402,14 +406,19 @@ impl StrategyRunner {
         }
     }
 
-    /// Seeds orders, position and order number from an earlier session. Calls no hook: strategies find the state in their
-    /// context.
+    /// Seeds orders, position, order number and the strategy's own state from an earlier session. Calls no hook but [`Strategy::load`]: strategies find the rest
+    /// in their context. Takes memory for a state as it comes.
     #[cold]
-    fn on_recovery(&mut self, record: &RecoveredRecord) {
+    fn on_recovery(&mut self, event: &Event, record: &RecoveredRecord) {
         let kind = record.kind();
         let strategy = match kind {
             Some(RecoveredKind::OpenOrder) => record.order.strategy(),
-            Some(RecoveredKind::Position | RecoveredKind::OrderNumber | RecoveredKind::VenueStream)
+            Some(
+                RecoveredKind::Position
+                | RecoveredKind::OrderNumber
+                | RecoveredKind::VenueStream
+                | RecoveredKind::StrategyState,
+            )
             | None => record.strategy,
         };
         let Some(place) = self.place_of(strategy) else { return };
@@ -418,19 +427,25 @@ impl StrategyRunner {
         else {
             return;
         };
-        let state = &mut running.state;
         let taken = match kind {
-            Some(RecoveredKind::Position) => state.orders.recover_position(record.instrument, record.qty),
+            Some(RecoveredKind::Position) => {
+                running.state.orders.recover_position(record.instrument, record.qty)
+            }
             Some(RecoveredKind::OpenOrder) => {
+                let state = &mut running.state;
                 // Whatever the order of the records: an id in use is never given again.
                 state.last_order_number = state.last_order_number.max(record.order.number());
                 state.orders.recover_order(record)
             }
             Some(RecoveredKind::OrderNumber) => {
+                let state = &mut running.state;
                 state.last_order_number = state.last_order_number.max(record.number);
                 true
             }
             Some(RecoveredKind::VenueStream) => true,
+            Some(RecoveredKind::StrategyState) => {
+                running.carry(record, Origin::EarlierSession { now: event.receive_time })
+            }
             None => false,
         };
         if taken {
@@ -438,7 +453,7 @@ impl StrategyRunner {
         } else {
             counters.recovery_refused.add(1)
         }
-        show_levels(state, counters);
+        show_levels(&running.state, counters);
     }
 
     /// Which of this core's strategies it is.

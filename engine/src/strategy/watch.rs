@@ -1,6 +1,10 @@
 //! [`Watch`]: which instruments the strategies of one core look at, and the last view of each.
 
-use crate::words::{BookView, InstrumentId};
+use crate::state::{StateError, StateReader, StateWriter};
+use crate::words::{BookView, InstrumentId, Level, VIEW_LEVELS_MAX};
+
+/// Bytes of a view before its levels.
+const VIEW_HEAD_BYTES: usize = std::mem::offset_of!(BookView, bids);
 
 /// Dense places for the subscribed instruments only. An instrument that nobody looks at costs one load of two bytes (none
 /// if its id lies above every subscribed one, as those learnt from feeds do).
@@ -77,6 +81,50 @@ impl Watch {
     pub(super) fn view(&self, instrument: InstrumentId, bit: u8) -> Option<&BookView> {
         let watched = self.watched(instrument)?;
         (watched.has_view && watched.subscribers & bit != 0).then_some(&watched.view)
+    }
+
+    /// Writes down the views: head and levels in use, not the stale memory behind.
+    pub(super) fn save(&self, state: &mut StateWriter) {
+        let Self { places: _, watched } = self;
+        state.list(watched.iter(), |state, watched| {
+            let Watched { instrument, subscribers, has_view, view } = watched;
+            state.u32(instrument.get());
+            state.u8(*subscribers);
+            state.bool(*has_view);
+            if *has_view {
+                state.raw(bytemuck::bytes_of(view).get(..VIEW_HEAD_BYTES).unwrap_or(&[]));
+                for level in view.bids().iter().chain(view.asks()) {
+                    state.pod(level);
+                }
+            }
+        });
+    }
+
+    pub(super) fn load(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError> {
+        let same = state.u64()? == self.watched.len() as u64;
+        state.demand(same, "other instruments")?;
+        for watched in &mut self.watched {
+            let same = state.u32()? == watched.instrument.get() && state.u8()? == watched.subscribers;
+            state.demand(same, "another instrument, or other strategies that look at it")?;
+            watched.has_view = state.bool()?;
+            if watched.has_view {
+                let head = state.bytes(VIEW_HEAD_BYTES)?;
+                let view = &mut watched.view;
+                for (to, from) in bytemuck::bytes_of_mut(view).iter_mut().zip(head) {
+                    *to = *from;
+                }
+                let (bids, asks) = (view.bid_count as usize, view.ask_count as usize);
+                let sound = view.instrument == watched.instrument
+                    && bids <= VIEW_LEVELS_MAX
+                    && asks <= VIEW_LEVELS_MAX;
+                state.demand(sound, "a view that is none")?;
+                let levels = view.bids.iter_mut().take(bids).chain(view.asks.iter_mut().take(asks));
+                for level in levels {
+                    *level = state.pod::<Level>()?;
+                }
+            }
+        }
+        Ok(())
     }
 
     #[inline]

@@ -18,6 +18,11 @@ impl Digest {
         Self { state: 0x243F_6A88_85A3_08D3, records: 0 }
     }
 
+    /// As it stood when it gave this hash of so many records.
+    pub const fn resumed(value: u64, records: u64) -> Self {
+        Self { state: value, records }
+    }
+
     /// Adds one record. A tail that is not a whole word is padded with zeros; the length is mixed in.
     #[inline]
     pub fn add(&mut self, record: &[u8]) {

@@ -5,6 +5,7 @@ use super::{
     number::{Money, NANOS_PER_UNIT, Price, Qty, round_div},
     time::Nanos,
 };
+use crate::state::{Snapshot, StateError, StateReader, StateWriter};
 use std::sync::Arc;
 
 /// From `from` upwards (until the next band) prices are multiples of `tick`.
@@ -251,5 +252,53 @@ impl InstrumentTable {
     /// How many there can be.
     pub fn capacity(&self) -> usize {
         self.capacity
+    }
+}
+
+/// Saves symbols, lots and decimals. The terms are the configuration's; an instrument that is already there must be the same one.
+impl Snapshot for InstrumentTable {
+    fn save(&self, state: &mut StateWriter) {
+        let Self { instruments, capacity: _ } = self;
+        state.list(instruments.iter(), |state, instrument| {
+            let Instrument { id: _, source, symbol, lot, price_decimals, qty_decimals, terms } = instrument;
+            state.u8(source.get());
+            state.pod(symbol);
+            state.i64(*lot);
+            state.u8(*price_decimals);
+            state.u8(*qty_decimals);
+            state.bool(terms.is_some());
+        });
+    }
+
+    fn load(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError> {
+        let configured = self.count();
+        let mut index = 0;
+        let count = state.list(self.capacity, |state| {
+            let id = InstrumentId::new(index);
+            index += 1;
+            let source = super::SourceId::new(state.u8()?);
+            let symbol: Symbol = state.pod()?;
+            let lot = state.i64()?;
+            let (price_decimals, qty_decimals, is_tradable) = (state.u8()?, state.u8()?, state.bool()?);
+            match self.by_id(id) {
+                Some(known) => {
+                    let same = known.source == source
+                        && known.symbol == symbol
+                        && known.lot == lot
+                        && known.terms.is_some() == is_tradable;
+                    state.demand(same, "another instrument is configured there")?;
+                    self.set_decimals(id, price_decimals, qty_decimals);
+                }
+                None => {
+                    state.demand(!is_tradable, "a tradable instrument that is not configured")?;
+                    let learnt =
+                        Instrument { id, source, symbol, lot, price_decimals, qty_decimals, terms: None };
+                    let added = self.add(learnt);
+                    state.demand(added == Some(id), "more instruments than there is room for")?;
+                }
+            }
+            Ok(())
+        })?;
+        state.demand(count >= configured, "fewer instruments than are configured")
     }
 }

@@ -584,6 +584,9 @@ pub enum RecoveredKind {
     /// others in `order`, little-endian) up to message `number`, of which `qty` reports. Nobody's: `strategy` is `StrategyId::NONE`. What comes
     /// after it in the journal is counted by [`Report::value`].
     VenueStream = 4,
+    /// A part of what a strategy has saved: the first `side_number` bytes of the record (at most 64, in the place of its first eight fields), in the order of the
+    /// records; `flags` is 1 in the last one.
+    StrategyState = 5,
 }
 
 /// A piece of state carried over from an earlier session. Enters as a frame, so that a resumed session, too, is a function of its
@@ -633,6 +636,7 @@ impl RecoveredRecord {
             2 => Some(RecoveredKind::OpenOrder),
             3 => Some(RecoveredKind::OrderNumber),
             4 => Some(RecoveredKind::VenueStream),
+            5 => Some(RecoveredKind::StrategyState),
             _ => None,
         }
     }

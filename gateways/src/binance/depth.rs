@@ -7,6 +7,7 @@ use super::symbols::{Market, Phase, SymbolState, Symbols, status};
 use super::sync::{DiffIds, Position, Verdict, judge};
 use super::{BinanceCounters, BinanceDecoder, DIFF_CODE, Refusal, raw, stream_suffix, venue_time};
 use spinward_engine::normalizer::{EVENTS_PER_MESSAGE_MAX, EventBatch, MessageMeta};
+use spinward_engine::state::{StateError, StateReader, StateWriter};
 use spinward_engine::words::{
     DecodeError, Event, EventKind, InstrumentId, InstrumentTable, MarketStatus, Nanos, Side, Symbol,
 };
@@ -236,6 +237,15 @@ fn stream_symbol(stream: &[u8]) -> Option<Symbol> {
 impl Depth {
     pub(super) fn new(pending_bytes: usize, pending_messages: usize, counters: Arc<BinanceCounters>) -> Self {
         Self { pending: Pending::new(pending_bytes, pending_messages), counters }
+    }
+
+    pub(super) fn save(&self, state: &mut StateWriter) {
+        let Self { pending, counters: _ } = self;
+        pending.save(state);
+    }
+
+    pub(super) fn load(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.pending.load(state)
     }
 
     fn gap(&self, state: &SymbolState, expected: u64, found: u64, out: &mut EventBatch) {

@@ -1,6 +1,7 @@
 //! Decimal text to integers, eight digits at a time. Exact or refused; no float.
 
 use super::json::Text;
+use spinward_engine::state::{StateError, StateReader, StateWriter};
 use spinward_engine::words::{DecodeError, NANOS_PER_UNIT, Price, Qty, parse_decimal};
 
 /// 10^0 to 10^9.
@@ -192,6 +193,29 @@ pub(super) enum Lot {
 }
 
 impl Lot {
+    pub(super) fn save(self, state: &mut StateWriter) {
+        match self {
+            Self::Decimals(decimals) => {
+                state.u8(0);
+                state.u64(decimals.into());
+            }
+            Self::Nanos(lot) => {
+                state.u8(1);
+                state.u64(lot);
+            }
+        }
+    }
+
+    pub(super) fn load(state: &mut StateReader<'_>) -> Result<Self, StateError> {
+        let is_nanos = state.bool()?;
+        let number = state.u64()?;
+        match u8::try_from(number) {
+            _ if is_nanos => Ok(Self::Nanos(number)),
+            Ok(decimals) if decimals <= 9 => Ok(Self::Decimals(decimals)),
+            Ok(_) | Err(_) => Err(state.error("a lot that is none")),
+        }
+    }
+
     /// From the lot of an instrument, in units of 1e-9.
     pub(super) fn from_nanos(lot: i64) -> Self {
         let lot = u64::try_from(lot).unwrap_or(0);

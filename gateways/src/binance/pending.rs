@@ -2,6 +2,7 @@
 //! When it is full the oldest is dropped, whosever it is.
 
 use super::sync::DiffIds;
+use spinward_engine::state::{StateError, StateReader, StateWriter};
 
 /// No entry.
 const NONE: u64 = u64::MAX;
@@ -36,6 +37,16 @@ impl Default for Chain {
 }
 
 impl Chain {
+    pub(super) fn save(self, state: &mut StateWriter) {
+        let Self { head, tail } = self;
+        state.u64(head);
+        state.u64(tail);
+    }
+
+    pub(super) fn load(state: &mut StateReader<'_>) -> Result<Self, StateError> {
+        Ok(Self { head: state.u64()?, tail: state.u64()? })
+    }
+
     /// Whether nothing waits.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
@@ -81,6 +92,62 @@ impl Pending {
             end: 0,
             bytes_end: 0,
         }
+    }
+
+    /// The entries that are in the ring, those released before their turn without their bytes.
+    pub(super) fn save(&self, state: &mut StateWriter) {
+        let Self { bytes, entries: _, first, end, bytes_end } = self;
+        state.u64(*first);
+        state.u64(*bytes_end);
+        state.count((end - first) as usize);
+        for entry in (*first..*end).filter_map(|number| self.entry(number)) {
+            let Entry { symbol, bytes: length, from, next, ids } = entry;
+            let DiffIds { first, last, previous } = ids;
+            state.u32(*symbol);
+            state.u32(*length);
+            state.u64(*from);
+            state.u64(*next);
+            state.u64(*first);
+            state.u64(*last);
+            state.option(*previous, StateWriter::u64);
+            if *symbol != Entry::RELEASED {
+                let offset = (from % bytes.len().max(1) as u64) as usize;
+                state.raw(bytes.get(offset..offset + *length as usize).unwrap_or(&[]));
+            }
+        }
+    }
+
+    /// Into an empty ring.
+    pub(super) fn load(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.first = state.u64()?;
+        self.bytes_end = state.u64()?;
+        let mut number = self.first;
+        let count = state.count(self.entries.len())?;
+        self.end =
+            self.first.checked_add(count as u64).ok_or_else(|| state.error("more diffs than there are"))?;
+        for _ in 0..count {
+            let (symbol, bytes, from, next) = (state.u32()?, state.u32()?, state.u64()?, state.u64()?);
+            let (first, last) = (state.u64()?, state.u64()?);
+            let previous = state.option(StateReader::u64)?;
+            let follows = next == NONE || (number < next && next < self.end);
+            state.demand(follows, "a diff that is followed by an earlier one")?;
+            let entry = Entry { symbol, bytes, from, next, ids: DiffIds { first, last, previous } };
+            if symbol != Entry::RELEASED {
+                let offset = (from % self.bytes.len().max(1) as u64) as usize;
+                let message = state.bytes(bytes as usize)?;
+                match self.bytes.get_mut(offset..offset + message.len()) {
+                    Some(room) => room.copy_from_slice(message),
+                    None => return Err(state.error("a diff that does not fit its memory")),
+                }
+            }
+            let sound = from.checked_add(bytes.into()).is_some_and(|end| end <= self.bytes_end);
+            state.demand(sound, "a diff behind the last one")?;
+            if let Some(slot) = self.entry_mut(number) {
+                *slot = entry;
+            }
+            number += 1;
+        }
+        Ok(())
     }
 
     fn entry(&self, number: u64) -> Option<&Entry> {

@@ -6,6 +6,7 @@ use super::pending::Chain;
 use super::sync::Position;
 use super::{BinanceCounters, Refusal};
 use spinward_engine::normalizer::{EventBatch, MessageMeta};
+use spinward_engine::state::{StateError, StateReader, StateWriter};
 use spinward_engine::words::{
     DecodeError, Definition, Event, EventKind, Instrument, InstrumentId, InstrumentTable, MarketStatus,
     SourceId, Symbol,
@@ -61,6 +62,77 @@ pub(super) struct SymbolState {
     qty_decimals: u8,
 }
 
+impl SymbolState {
+    fn save(&self, state: &mut StateWriter) {
+        let Self {
+            symbol,
+            instrument,
+            lot,
+            phase,
+            kept,
+            kept_last,
+            market,
+            has_single_trades,
+            price_decimals,
+            qty_decimals,
+        } = self;
+        state.pod(symbol);
+        state.u32(instrument.get());
+        lot.save(state);
+        let (number, position) = match phase {
+            Phase::Waiting => (0, None),
+            Phase::CatchingUp(position) => (1, Some(position)),
+            Phase::Synced(position) => (2, Some(position)),
+        };
+        state.u8(number);
+        if let Some(Position { last, is_snapshot }) = position {
+            state.u64(*last);
+            state.bool(*is_snapshot);
+        }
+        kept.save(state);
+        state.option(*kept_last, StateWriter::u64);
+        state.option(*market, |state, market| {
+            state.u8(match market {
+                Market::Spot => 0,
+                Market::UsdMargined => 1,
+                Market::CoinMargined => 2,
+            });
+        });
+        state.bool(*has_single_trades);
+        state.u8(*price_decimals);
+        state.u8(*qty_decimals);
+    }
+
+    fn load(state: &mut StateReader<'_>) -> Result<Self, StateError> {
+        let position =
+            |state: &mut StateReader<'_>| Ok(Position { last: state.u64()?, is_snapshot: state.bool()? });
+        Ok(Self {
+            symbol: state.pod()?,
+            instrument: InstrumentId::new(state.u32()?),
+            lot: Lot::load(state)?,
+            phase: match state.u8()? {
+                0 => Phase::Waiting,
+                1 => Phase::CatchingUp(position(state)?),
+                2 => Phase::Synced(position(state)?),
+                _ => return Err(state.error("a state of a book that is none")),
+            },
+            kept: Chain::load(state)?,
+            kept_last: state.option(StateReader::u64)?,
+            market: state.option(|state| {
+                state.number(|number| match number {
+                    0 => Some(Market::Spot),
+                    1 => Some(Market::UsdMargined),
+                    2 => Some(Market::CoinMargined),
+                    _ => None,
+                })
+            })?,
+            has_single_trades: state.bool()?,
+            price_decimals: state.u8()?,
+            qty_decimals: state.u8()?,
+        })
+    }
+}
+
 /// The symbols, in memory taken at start.
 pub(super) struct Symbols {
     states: Vec<SymbolState>,
@@ -93,6 +165,30 @@ impl Symbols {
             learned_lot_decimals,
             counters,
         }
+    }
+
+    pub(super) fn save(&self, state: &mut StateWriter) {
+        let Self { states, states_max: _, slots, recent, learned_lot_decimals: _, counters: _ } = self;
+        state.list(states.iter(), |state, symbol| symbol.save(state));
+        state.sparse(slots, 0);
+        state.count(*recent);
+    }
+
+    /// Before the first message.
+    pub(super) fn load(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError> {
+        state.list(self.states_max, |state| {
+            self.states.push(SymbolState::load(state)?);
+            Ok(())
+        })?;
+        state.sparse(&mut self.slots)?;
+        let used = self.slots.iter().filter(|slot| **slot != 0).count();
+        let sound = used == self.states.len() && self.slots.iter().all(|slot| *slot as usize <= used);
+        state.demand(sound, "an index that leads to no symbol")?;
+        self.recent = state.count(self.states_max)?;
+        self.counters.symbols.set(self.states.len() as i64);
+        let whole = |symbol: &&SymbolState| !matches!(symbol.phase, Phase::Synced(_));
+        self.counters.quarantined.set(self.states.iter().filter(whole).count() as i64);
+        Ok(())
     }
 
     /// All symbols seen.

@@ -30,6 +30,7 @@ use super::{
     wire::Stock,
 };
 use spinward_engine::normalizer::{Decoder, EVENTS_PER_MESSAGE_MAX, EventBatch, MessageMeta};
+use spinward_engine::state::{StateError, StateReader, StateWriter};
 use spinward_engine::words::{
     DecodeError, Event, EventKind, InstrumentId, InstrumentTable, MarketStatus, Nanos, Qty, Side, SourceId,
 };
@@ -452,6 +453,15 @@ impl Decoder for Itch50Decoder {
         if let Err((error, offset)) = result {
             self.malformed(error, offset, bytes, before, out);
         }
+    }
+
+    fn save(&self, state: &mut StateWriter) {
+        let Self { midnight: _, directory } = self;
+        directory.save(state);
+    }
+
+    fn load(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.directory.load(state)
     }
 }
 

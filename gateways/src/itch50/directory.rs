@@ -7,6 +7,7 @@
 //! add orders name their stock; so nothing has to be moved when the name turns out to belong to a configured instrument.
 
 use super::wire::Stock;
+use spinward_engine::state::{StateError, StateReader, StateWriter};
 use spinward_engine::words::{
     DecodeError, Definition, Event, Instrument, InstrumentId, InstrumentTable, MarketStatus, NANOS_PER_UNIT,
     SourceId, Symbol,
@@ -178,6 +179,28 @@ impl Directory {
             at = (at + 1) % INDEX_SLOTS;
         }
         None
+    }
+
+    /// The index as it lies: it holds names that were given up, too.
+    pub(super) fn save(&self, state: &mut StateWriter) {
+        let Self { source: _, ids, states, index, index_used, table_seen } = self;
+        state.sparse(&ids[..], NOBODY);
+        state.sparse(&states[..], 0);
+        state.sparse(&index[..], NOBODY);
+        state.count(*index_used);
+        state.count(*table_seen);
+    }
+
+    pub(super) fn load(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError> {
+        state.sparse(&mut self.ids[..])?;
+        state.sparse(&mut self.states[..])?;
+        state.sparse(&mut self.index[..])?;
+        self.index_used = state.count(INDEX_SLOTS / 2)?;
+        let used = self.index.iter().filter(|id| **id != NOBODY).count();
+        state.demand(used == self.index_used, "an index of another size than it says")?;
+        // Ids are 32 bits wide.
+        self.table_seen = state.count(UNNAMED as usize)?;
+        Ok(())
     }
 
     /// Notes a Stock Trading Action and gives the state that results.

@@ -3,6 +3,7 @@
 use super::market::{MarketBook, MarketOrder};
 use super::{OrderMessage, PaperConfig, PaperVenue};
 use spinward_engine::normalizer::{Decoder, EventBatch, MessageMeta};
+use spinward_engine::state::{StateError, StateReader, StateWriter};
 use spinward_engine::words::{
     Action, Event, EventKind, Instrument, InstrumentId, InstrumentTable, Level, MarketStatus, Nanos, OrderId,
     Price, Qty, Report, Side, SourceId, StrategyId, Symbol, TimeInForce,
@@ -17,6 +18,12 @@ impl Decoder for Script {
         for chunk in bytes.chunks_exact(size_of::<Event>()) {
             out.push(bytemuck::pod_read_unaligned(chunk));
         }
+    }
+
+    fn save(&self, _: &mut StateWriter) {}
+
+    fn load(&mut self, _: &mut StateReader<'_>) -> Result<(), StateError> {
+        Ok(())
     }
 }
 

@@ -2,11 +2,13 @@
 
 mod care;
 mod cat;
+mod snapshot;
 mod text;
 mod verify;
 
 use super::output::{self, Table, line};
 use crate::failure::{Failure, Outcome};
+use crate::session::registry::Registry;
 use crate::session::replay::find;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
@@ -30,6 +32,8 @@ pub(crate) enum JournalCommand {
     Repair(JournalArgs),
     /// Compress sealed segments (zstd). All commands read them as before; `zstd -d` gives a segment back byte for byte.
     Compact(care::CompactArgs),
+    /// Write a snapshot of the state that a session has left, so that whoever resumes it need not replay all of its journal.
+    Snapshot(snapshot::SnapshotArgs),
     /// Note that a session was exported: only then may `prune` delete its streams.
     Mark(care::MarkArgs),
     /// Delete the streams of old sessions, by age or by size; never of one that was not exported, that runs, or that is the last of its name.
@@ -105,7 +109,7 @@ impl Stream {
     }
 }
 
-pub(crate) fn run(command: &JournalCommand) -> Outcome {
+pub(crate) fn run(registry: &Registry, command: &JournalCommand) -> Outcome {
     match command {
         JournalCommand::Ls(args) => list(&open(&args.of)?, args.stream, args.of.json),
         JournalCommand::Cat(args) => cat::run(args),
@@ -114,6 +118,7 @@ pub(crate) fn run(command: &JournalCommand) -> Outcome {
         JournalCommand::Stats(args) => stats(&open(args)?, args.json),
         JournalCommand::Repair(args) => care::repair_session(&open(args)?, args.json),
         JournalCommand::Compact(args) => care::compact_session(args),
+        JournalCommand::Snapshot(args) => snapshot::run(registry, args),
         JournalCommand::Mark(args) => care::mark(args),
         JournalCommand::Prune(args) => care::prune(args),
     }

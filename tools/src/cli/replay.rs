@@ -2,19 +2,26 @@
 
 use super::ReplayArgs;
 use super::output::{self, Table, line};
-use crate::failure::{CHECK_FAILED, Outcome};
+use crate::failure::{CHECK_FAILED, Failure, Outcome};
 use crate::session::registry::Registry;
-use crate::session::replay::{find, replay};
+use crate::session::replay::{Replayed, find, replay};
+use crate::session::restore::{Restored, restore};
 use crate::session::summary::{DigestRow, digest_rows};
+use anyhow::anyhow;
 use serde::Serialize;
 use spinward_config::Overrides;
-use spinward_recorder::{AuditReader, AuditRecord, Comparison, compare};
+use spinward_recorder::{
+    AuditReader, AuditRecord, Comparison, ReplayEnd, SessionFolder, TapOutcome, compare,
+};
 use std::process::ExitCode;
 
 #[derive(Serialize)]
 struct Report {
     session: String,
     topology: String,
+    /// Where it began: 0 is the beginning.
+    snapshot_frame: u64,
+    snapshots_refused: Vec<String>,
     frames: u64,
     incomplete_frames: u64,
     torn_tail: Option<String>,
@@ -30,7 +37,11 @@ pub(crate) fn run(registry: &Registry, args: &ReplayArgs) -> Outcome {
     let folder = find(&args.sessions, &args.session)?;
     let overrides =
         Overrides { topology: args.topology.clone(), idle: args.idle.clone(), ..Overrides::default() };
-    let replayed = replay(&folder, registry, &overrides)?;
+    let replayed = if args.from_snapshot {
+        behind_snapshot(&folder, registry)?
+    } else {
+        whole(&folder, registry, &overrides)?
+    };
     let mut audit = AuditReader::open(&folder.audit())?;
     let mut recorded = Vec::new();
     let mut has_ended = false;
@@ -38,6 +49,7 @@ pub(crate) fn run(registry: &Registry, args: &ReplayArgs) -> Outcome {
         recorded.extend(record.checkpoint());
         has_ended |= matches!(record, AuditRecord::End { .. });
     }
+    recorded.retain(|checkpoint| checkpoint.frame > replayed.snapshot_frame);
     let comparison = compare(&recorded, &replayed.tap.checkpoints);
     let is_identical = match comparison {
         Comparison::Equal { .. } => true,
@@ -48,6 +60,8 @@ pub(crate) fn run(registry: &Registry, args: &ReplayArgs) -> Outcome {
     let report = Report {
         session: folder.path().display().to_string(),
         topology: replayed.topology,
+        snapshot_frame: replayed.snapshot_frame,
+        snapshots_refused: replayed.refused,
         frames: replayed.end.last_frame,
         incomplete_frames: replayed.end.incomplete_frames,
         torn_tail: replayed.end.cut.as_ref().map(ToString::to_string),
@@ -67,9 +81,44 @@ pub(crate) fn run(registry: &Registry, args: &ReplayArgs) -> Outcome {
     Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::from(CHECK_FAILED) })
 }
 
+/// What either way gives.
+struct Ran {
+    tap: TapOutcome,
+    end: ReplayEnd,
+    topology: String,
+    snapshot_frame: u64,
+    refused: Vec<String>,
+}
+
+fn whole(folder: &SessionFolder, registry: &Registry, overrides: &Overrides) -> Result<Ran, Failure> {
+    let Replayed { tap, end, topology, .. } = replay(folder, registry, overrides)?;
+    Ok(Ran { tap, end, topology, snapshot_frame: 0, refused: Vec::new() })
+}
+
+/// The state of the last good snapshot, and the frames behind it.
+fn behind_snapshot(folder: &SessionFolder, registry: &Registry) -> Result<Ran, Failure> {
+    let Restored { replica, end, how, .. } = restore(folder, registry)?;
+    if how.snapshot_frame == 0 {
+        let refused: String = how.refused.iter().map(|refused| format!("\n  {refused}")).collect();
+        return Err(Failure::Usage(anyhow!(
+            "--from-snapshot: {} has no snapshot that can be used; write one with `spinward journal snapshot`{refused}",
+            folder.path().display()
+        )));
+    }
+    let tap = replica.finish()?;
+    let (snapshot_frame, refused) = (how.snapshot_frame, how.refused);
+    Ok(Ran { tap, end, topology: "replica".to_owned(), snapshot_frame, refused })
+}
+
 fn print(report: &Report) {
     line(format!("session   {}", report.session));
     line(format!("replayed  {} frames, topology {}", output::count(report.frames), report.topology));
+    if report.snapshot_frame > 0 {
+        line(format!("          from the snapshot at frame {}", output::count(report.snapshot_frame)));
+    }
+    for refused in &report.snapshots_refused {
+        line(format!("          snapshot not used: {refused}"));
+    }
     if report.incomplete_frames > 0 {
         line(format!(
             "          {} frame(s) of a message that was never whole, left out",

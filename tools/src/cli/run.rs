@@ -11,8 +11,9 @@ use anyhow::anyhow;
 use spinward_config::{FeedKind, Loaded, Overrides, Settings, VenueKind};
 use spinward_recorder::ClickHouse;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-pub(crate) fn run(registry: &Registry, args: &RunArgs) -> Outcome {
+pub(crate) fn run(registry: &Arc<Registry>, args: &RunArgs) -> Outcome {
     let Loaded { mut settings, warnings, .. } = match &args.config {
         Some(path) => spinward_config::load(path).map_err(Failure::usage)?,
         None => spinward_config::builtin(),

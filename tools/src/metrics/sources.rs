@@ -5,6 +5,7 @@ use super::server::Scraped;
 use super::table::TABLE;
 use crate::session::clickhouse::WriterCounters;
 use crate::session::keeper::KeeperCounters;
+use crate::session::snapshots::SnapshotCounters;
 use crate::session::world::WorldCounters;
 use spinward_config::Settings;
 use spinward_engine::book::BookCounters;
@@ -56,6 +57,7 @@ pub(crate) struct Sources {
     pub(crate) keeper: Arc<KeeperCounters>,
     /// The writer to ClickHouse, if there is one.
     pub(crate) clickhouse: Option<Arc<WriterCounters>>,
+    pub(crate) snapshots: Arc<SnapshotCounters>,
     pub(crate) pipeline: PipelineCounters,
     pub(crate) cores: Vec<CoreReport>,
     pub(crate) progress: Arc<Progress>,
@@ -92,6 +94,7 @@ impl Sources {
             interference: Arc::default(),
             keeper: Arc::default(),
             clickhouse: None,
+            snapshots: Arc::default(),
             pipeline: PipelineCounters::default(),
             cores: world.feed_core.iter().cloned().collect(),
             progress: Arc::default(),
@@ -129,6 +132,10 @@ impl Sources {
 
     pub(crate) fn add_clickhouse(&mut self, counters: Arc<WriterCounters>) {
         self.clickhouse = Some(counters);
+    }
+
+    pub(crate) fn add_snapshots(&mut self, counters: Arc<SnapshotCounters>) {
+        self.snapshots = counters;
     }
 
     pub(crate) fn set_address(&self, address: SocketAddr) {

@@ -530,6 +530,36 @@ pub(super) const TABLE: &[Metric<Sources>] = &[
             out(&[], rows.lag_seconds());
         }
     }),
+    // -- snapshots
+    counter("spinward_snapshots_total", "Snapshots of the engine's state, by outcome.", |s, out| {
+        out(&[("outcome", "written")], s.snapshots.written.value() as f64);
+        out(&[("outcome", "failed")], s.snapshots.failed.value() as f64);
+    }),
+    gauge("spinward_snapshot_bytes", "Size of the last snapshot.", |s, out| {
+        out(&[], s.snapshots.bytes.value() as f64);
+    }),
+    gauge(
+        "spinward_snapshot_duration_seconds",
+        "Time that saving and writing the last snapshot took.",
+        |s, out| {
+            out(&[], s.snapshots.duration_ns.value() as f64 * NANO);
+        },
+    ),
+    gauge(
+        "spinward_snapshot_timestamp_seconds",
+        "When the last snapshot was written, since 1970; 0: not yet.",
+        |s, out| {
+            out(&[], s.snapshots.at.value() as f64 * NANO);
+        },
+    ),
+    gauge(
+        "spinward_snapshot_lag_frames",
+        "Frames of the session that the replica behind the snapshots has not taken; it takes them once an interval.",
+        |s, out| {
+            let taken = u64::try_from(s.snapshots.frame.value()).unwrap_or(0);
+            out(&[], s.frames().saturating_sub(taken) as f64);
+        },
+    ),
     // -- latency
     gauge(
         "spinward_latency_seconds",

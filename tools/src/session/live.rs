@@ -12,6 +12,7 @@ use super::latch::LatchFile;
 use super::recover::Recovered;
 use super::registry::Registry;
 use super::side::{Side, SideParts};
+use super::snapshots::SnapshotThread;
 use super::summary::{Attribution, Summary};
 use super::watch::WatchThread;
 use super::world::World;
@@ -24,6 +25,7 @@ use anyhow::{Context, anyhow};
 use crossbeam_queue::ArrayQueue;
 use spinward_config::Settings;
 use spinward_engine::pipeline::{CoreReport, Inbox, Pipeline, StampMode};
+use spinward_engine::state::StateWriter;
 use spinward_engine::words::{Clock, Command, Nanos};
 use spinward_gateways::operator::{OperatorInbox, operator_queue};
 use spinward_recorder::{
@@ -69,7 +71,7 @@ impl Inbox for SessionInbox {
 /// Runs a session to its end.
 pub(crate) fn run(
     settings: &Settings,
-    registry: &Registry,
+    registry: &Arc<Registry>,
     options: &LiveOptions,
 ) -> Result<Summary, Failure> {
     let host = host::cores();
@@ -107,6 +109,12 @@ pub(crate) fn run(
         .or_else(|| recovered.as_ref().and_then(|recovered| recovered.latch));
     let clock = Clock::new();
     let stages = parts::stages(settings, registry)?;
+    let unsaved = stages.runners.iter().find_map(|runner| runner.save(&mut StateWriter::new()).err());
+    if let Some(unsaved) = &unsaved
+        && !settings.journal.snapshot_interval.is_zero()
+    {
+        eprintln!("note: no snapshots of this session: {unsaved}");
+    }
     let has_orders = settings.latency.orders && settings.pipeline.stamps != StampMode::Off;
     let world = World::new(settings, recovered.as_ref(), &clock, has_orders)?;
     let failure = world.failure_slot();
@@ -196,6 +204,15 @@ pub(crate) fn run(
     }
     let keeper = KeeperThread::start(settings, &folder)?;
     sources.add_keeper(keeper.counters());
+    let snapshots = match unsaved {
+        None if !settings.journal.snapshot_interval.is_zero() => {
+            Some(SnapshotThread::start(settings, registry, &folder, &manifest, pipeline.cores())?)
+        }
+        Some(_) | None => None,
+    };
+    if let Some(snapshots) = &snapshots {
+        sources.add_snapshots(snapshots.counters());
+    }
     let sources = Arc::new(sources);
     let is_enough = Arc::new(AtomicBool::new(false));
     let side = side.start(SideParts {
@@ -224,6 +241,7 @@ pub(crate) fn run(
     // 5: the end
     let has_failed = pipeline.progress().has_failed();
     drop(watch);
+    drop(snapshots);
     let finished = pipeline.join().ok_or_else(|| anyhow!("a thread of the pipeline panicked"))?;
     let tap = taken.recv().context("the tap left no result")?;
     collector.poll(self::now())?;
@@ -322,24 +340,34 @@ fn resumed(
     session: &Path,
 ) -> Result<Recovered, Failure> {
     let folder = replay::find(root, session)?;
-    let recovered = recover::recover(&folder, registry)?;
+    let mut recovered = recover::recover(&folder, registry)?;
     let instruments: Vec<String> = settings.instruments.iter().map(|i| i.symbol.clone()).collect();
     let strategies: Vec<String> = settings.strategies.iter().map(|spec| spec.name.clone()).collect();
-    if recovered.instruments != instruments || recovered.strategies != strategies {
+    let left: Vec<String> = recovered.strategies.iter().map(|(name, _)| name.clone()).collect();
+    if recovered.instruments != instruments || left != strategies {
         return Err(Failure::Usage(anyhow!(
             "--resume {}: that session had instruments {:?} and strategies {:?}; give the same ones in the same order, as positions and orders are kept by them",
             session.display(),
             recovered.instruments,
-            recovered.strategies,
+            left,
         )));
     }
+    let kinds: Vec<String> = settings.strategies.iter().map(|spec| spec.kind.clone()).collect();
+    recovered.keep_states_of(&kinds);
+    for refused in &recovered.how.refused {
+        eprintln!("warning: snapshot not used: {refused}");
+    }
     eprintln!(
-        "resuming {}: {} position(s), {} open order(s){}",
+        "resuming {}: {} position(s), {} open order(s){}; {}",
         recovered.session,
         recovered.positions(),
         recovered.open_orders(),
-        if recovered.latch.is_some() { ", halted" } else { "" }
+        if recovered.latch.is_some() { ", halted" } else { "" },
+        recovered.how,
     );
+    for name in &recovered.begin_anew {
+        eprintln!("note: strategy {name} begins anew: the earlier session has saved no state of it");
+    }
     Ok(recovered)
 }
 

@@ -1,16 +1,15 @@
-//! Recovery: what a session leaves to the next one, by replaying its journal.
+//! Recovery: what a session leaves to the next one, from its restored state.
 
 use super::registry::Registry;
-use super::replay::replay;
+use super::restore::{How, Restored, restore};
 use crate::failure::Failure;
-use spinward_config::Overrides;
-use spinward_engine::words::{Command, FrameKind, RecoveredKind, RecoveredRecord, Report};
+use spinward_engine::words::{Command, RecoveredKind, RecoveredRecord};
 use spinward_gateways::ouch::StreamMark;
-use spinward_recorder::{JournalReader, SessionFolder};
+use spinward_recorder::SessionFolder;
 
 /// State carried over.
 pub(crate) struct Recovered {
-    /// Positions, open orders, order numbers; they enter the next session as frames.
+    /// Positions, open orders, order numbers, states of strategies; they enter the next session as frames.
     pub(crate) records: Vec<RecoveredRecord>,
     /// The kill that is latched; it enters as the next session's first command.
     pub(crate) latch: Option<Command>,
@@ -22,8 +21,12 @@ pub(crate) struct Recovered {
     pub(crate) session: String,
     /// Symbols of its configured instruments, by id.
     pub(crate) instruments: Vec<String>,
-    /// Names of its strategies, by id.
-    pub(crate) strategies: Vec<String>,
+    /// Names and kinds of its strategies, by id.
+    pub(crate) strategies: Vec<(String, String)>,
+    /// Names of those that begin anew, as they do not save their state.
+    pub(crate) begin_anew: Vec<String>,
+    /// What it took.
+    pub(crate) how: How,
 }
 
 impl Recovered {
@@ -38,83 +41,45 @@ impl Recovered {
     fn count(&self, kind: RecoveredKind) -> usize {
         self.records.iter().filter(|record| record.kind() == Some(kind)).count()
     }
+
+    /// The strategies of the next session are of these kinds. What one of another kind has saved is not for them.
+    pub(crate) fn keep_states_of(&mut self, kinds: &[String]) {
+        let Self { records, strategies, begin_anew, .. } = self;
+        for (id, ((name, kind), next)) in (0u16..).zip(strategies.iter().zip(kinds)) {
+            if kind != next {
+                let is_its = |record: &RecoveredRecord| {
+                    record.kind() == Some(RecoveredKind::StrategyState) && record.strategy.get() == id
+                };
+                records.retain(|record| !is_its(record));
+                if !begin_anew.contains(name) {
+                    begin_anew.push(name.clone());
+                }
+            }
+        }
+    }
 }
 
-/// Replays the journal up to its last whole frame (a torn tail is cut) and asks risk what is left.
+/// Restores the state after the last whole frame of the journal and asks what is left.
 pub(crate) fn recover(folder: &SessionFolder, registry: &Registry) -> Result<Recovered, Failure> {
-    let overrides = Overrides { topology: Some("auto".to_owned()), ..Overrides::default() };
-    let replayed = replay(folder, registry, &overrides)?;
-    if let Some(error) = replayed.end.failure {
+    let Restored { manifest, settings, replica, end, how } = restore(folder, registry)?;
+    if let Some(error) = end.failure {
         return Err(error.into());
     }
-    let risk = replayed.finished.risk;
+    let stages = replica.stages();
+    let mut begin_anew = Vec::new();
+    let mut records: Vec<RecoveredRecord> = stages.risk.recovered().collect();
+    for runner in &stages.runners {
+        records.extend(runner.carried(&mut begin_anew));
+    }
     Ok(Recovered {
-        records: risk.recovered().collect(),
-        latch: risk.latch().map(|latch| latch.command),
-        mark: mark(folder)?,
-        venue_id: venue_id(folder)?,
+        records,
+        latch: stages.risk.latch().map(|latch| latch.command),
+        mark: replica.outside().mark,
+        venue_id: replica.outside().venue_id,
         session: folder.id().to_owned(),
-        instruments: replayed.manifest.instruments,
-        strategies: replayed.settings.strategies.iter().map(|spec| spec.name.clone()).collect(),
+        instruments: manifest.instruments,
+        strategies: settings.strategies.iter().map(|spec| (spec.name.clone(), spec.kind.clone())).collect(),
+        begin_anew,
+        how,
     })
-}
-
-/// The last report's place in the venue's stream.
-fn mark(folder: &SessionFolder) -> Result<Option<StreamMark>, Failure> {
-    let mut reader = JournalReader::open(&folder.journal())?;
-    let mut mark: Option<StreamMark> = None;
-    while let Some(frame) = reader.next()? {
-        match frame.kind() {
-            Some(FrameKind::Recovery) => {
-                let record = bytemuck::try_pod_read_unaligned::<RecoveredRecord>(frame.payload).ok();
-                if let Some(joined) = record.as_ref().and_then(StreamMark::of) {
-                    mark = Some(joined);
-                }
-            }
-            Some(FrameKind::Report) => {
-                let report = bytemuck::try_pod_read_unaligned::<Report>(frame.payload).ok();
-                if let (Some(mark), Some(report)) = (&mut mark, report) {
-                    mark.follow(&report);
-                }
-            }
-            Some(
-                FrameKind::Market
-                | FrameKind::Timer
-                | FrameKind::Operator
-                | FrameKind::LinkUp
-                | FrameKind::LinkDown,
-            )
-            | None => {}
-        }
-    }
-    Ok(mark)
-}
-
-/// The greatest order or execution id in the venue's reports and in what was carried over.
-fn venue_id(folder: &SessionFolder) -> Result<u64, Failure> {
-    let mut reader = JournalReader::open(&folder.journal())?;
-    let mut greatest = 0;
-    while let Some(frame) = reader.next()? {
-        match frame.kind() {
-            Some(FrameKind::Report) => {
-                if let Ok(report) = bytemuck::try_pod_read_unaligned::<Report>(frame.payload) {
-                    greatest = greatest.max(report.venue_order).max(report.exec.get());
-                }
-            }
-            Some(FrameKind::Recovery) => {
-                if let Ok(record) = bytemuck::try_pod_read_unaligned::<RecoveredRecord>(frame.payload) {
-                    greatest = greatest.max(record.venue_order);
-                }
-            }
-            Some(
-                FrameKind::Market
-                | FrameKind::Timer
-                | FrameKind::Operator
-                | FrameKind::LinkUp
-                | FrameKind::LinkDown,
-            )
-            | None => {}
-        }
-    }
-    Ok(greatest)
 }

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::host;
 use anyhow::{Context, anyhow};
 use spinward_config::{Overrides, Settings};
-use spinward_engine::pipeline::{Finished, NoJournal, Pipeline, PipelineConfig};
+use spinward_engine::pipeline::{NoJournal, Pipeline, PipelineConfig};
 use spinward_engine::words::{Clock, Nanos};
 use spinward_recorder::{
     CHECKPOINT_FRAMES, JournalDriver, Manifest, ReplayEnd, SessionFolder, SessionTap, TapOutcome, verify,
@@ -16,9 +16,6 @@ use std::sync::mpsc::sync_channel;
 
 /// A session that was run again.
 pub(crate) struct Replayed {
-    pub(crate) manifest: Manifest,
-    pub(crate) settings: Settings,
-    pub(crate) finished: Finished,
     pub(crate) tap: TapOutcome,
     pub(crate) end: ReplayEnd,
     pub(crate) topology: String,
@@ -48,7 +45,7 @@ pub(crate) fn replay(
     registry: &Registry,
     overrides: &Overrides,
 ) -> Result<Replayed, Failure> {
-    let (manifest, mut settings) = settings_of(folder)?;
+    let (_, mut settings) = settings_of(folder)?;
     settings.apply(overrides).map_err(Failure::usage)?;
     let host = host::cores();
     let topology = settings.topology(&host).map_err(Failure::usage)?;
@@ -73,10 +70,10 @@ pub(crate) fn replay(
         tap,
     )
     .map_err(Failure::usage)?;
-    let finished = pipeline.join().ok_or_else(|| anyhow!("a thread of the pipeline panicked"))?;
+    pipeline.join().ok_or_else(|| anyhow!("a thread of the pipeline panicked"))?;
     let tap = taken.recv().context("the tap left no result")?;
     let end = std::sync::Arc::into_inner(end)
         .and_then(std::sync::OnceLock::into_inner)
         .ok_or_else(|| anyhow!("the replay did not reach the end of the journal"))?;
-    Ok(Replayed { manifest, settings, finished, tap, end, topology: topology.name })
+    Ok(Replayed { tap, end, topology: topology.name })
 }

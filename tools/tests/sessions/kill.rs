@@ -14,7 +14,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// Quick strategies, so that at any moment orders are on their way.
-const CHANGES: [(&str, &str); 7] = [
+pub(crate) const CHANGES: [(&str, &str); 7] = [
     ("arrivals = \"bursts\"", "arrivals = \"even\""),
     ("rate = 20000 ", "rate = 4000 "),
     ("message_rate_max = 250 ", "message_rate_max = 100000 "),
@@ -24,7 +24,7 @@ const CHANGES: [(&str, &str); 7] = [
     ("entry_imbalance_ppm = 600000", "entry_imbalance_ppm = 200000"),
 ];
 
-fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     match std::env::var("SPINWARD_SEED") {
         Ok(text) => text.parse().unwrap(),
         Err(_) => std::time::UNIX_EPOCH.elapsed().unwrap().subsec_nanos().into(),
@@ -32,7 +32,7 @@ fn seed() -> u64 {
 }
 
 /// Starts a session and kills it a moment after its journal has `frames` frames.
-fn killed(program: &Program, words: &[&str], frames: u64, moment: Duration) -> SessionFolder {
+pub(crate) fn killed(program: &Program, words: &[&str], frames: u64, moment: Duration) -> SessionFolder {
     let before = latest(program).map(|session| session.id().to_owned());
     let mut child =
         program.command(&run_words(words)).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -62,7 +62,7 @@ fn killed(program: &Program, words: &[&str], frames: u64, moment: Duration) -> S
 }
 
 /// The state that a session began with, from `journal cat`.
-fn beginning(program: &Program, session: &Path) -> Ledger {
+pub(crate) fn beginning(program: &Program, session: &Path) -> Ledger {
     let mut ledger = Ledger::default();
     let said = program.run(&["journal", "cat", text(session), "--json"]).with_code(0);
     for line in said.out.lines() {

@@ -183,7 +183,7 @@ impl Ledger {
                 };
                 assert_eq!(self.orders.insert(record.order, open), None, "an order comes once");
             }
-            Some(RecoveredKind::VenueStream) => {}
+            Some(RecoveredKind::VenueStream | RecoveredKind::StrategyState) => {}
             Some(RecoveredKind::OrderNumber) => {
                 self.numbers.insert(strategy, record.number);
             }

@@ -296,7 +296,7 @@ impl NaiveRisk {
                     self.want_gone(record.order);
                 }
             }
-            RecoveredKind::VenueStream => {}
+            RecoveredKind::VenueStream | RecoveredKind::StrategyState => {}
             RecoveredKind::OrderNumber => {
                 (record.strategy.index() < self.config.strategies.len()).then_some(())?;
                 let last = self.numbers.entry(record.strategy).or_default();

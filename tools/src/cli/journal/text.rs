@@ -1,7 +1,7 @@
 //! Frames and events as people and programs read them.
 
 use serde_json::{Value, json};
-use spinward_engine::words::{Command, Event, FrameKind, Instrument, RecoveredRecord, Report};
+use spinward_engine::words::{Command, Event, FrameKind, Instrument, RecoveredKind, RecoveredRecord, Report};
 use spinward_recorder::{FrameRef, rfc3339};
 use std::fmt::Write;
 
@@ -40,6 +40,9 @@ pub(super) fn payload(frame: &FrameRef<'_>) -> String {
             Err(_) => hex(bytes),
         },
         Some(FrameKind::Recovery) => match bytemuck::try_pod_read_unaligned::<RecoveredRecord>(bytes) {
+            Ok(record) if record.kind() == Some(RecoveredKind::StrategyState) => {
+                format!("state of strategy {}, {} bytes", record.strategy, record.side_number)
+            }
             Ok(record) => format!(
                 "{} instrument {} order {} qty {}",
                 record.kind().map_or_else(|| "?".to_owned(), |kind| format!("{kind:?}").to_lowercase()),
