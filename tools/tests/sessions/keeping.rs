@@ -64,6 +64,8 @@ fn a_session_removes_what_was_exported_before_it_and_nothing_else() {
         before.push(session_of(&program, &run(&program, &[&short[..], &["--seed", seed]].concat())));
     }
     let other = session_of(&program, &run(&program, &[&short[..], &["--name", "other"]].concat()));
+    program.run(&["journal", "snapshot", text(&before[0])]).with_code(0);
+    assert!(before[0].join("snapshots").exists());
     for session in [&before[0], &before[2], &other] {
         program.run(&["journal", "mark", text(session), "--exported-to", "the archive"]).with_code(0);
     }
@@ -76,6 +78,7 @@ fn a_session_removes_what_was_exported_before_it_and_nothing_else() {
         assert_eq!(session.join("journal").exists(), stays, "{}", session.display());
         assert!(session.join("manifest.toml").exists());
     }
+    assert!(!before[0].join("snapshots").exists(), "of no use without its journal");
     program.run(&["journal", "verify", text(&before[1])]).with_code(0);
     program.run(&["journal", "verify", text(&other)]).with_code(0);
     let own = session_of(&program, &ran.json());
