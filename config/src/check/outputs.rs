@@ -37,9 +37,9 @@ impl Checker<'_> {
         }
         if journal.compact.is_on() && bytes > COMPACT_BYTES_MAX {
             self.refuse(
-                "journal.compact",
+                "journal.segment_bytes",
                 format!("segments of {bytes} bytes would be compressed in memory beside the session"),
-                "set it to \"off\", or segment_bytes to at most \"1GiB\"",
+                "give at most \"1GiB\", or set compact to \"off\"",
             );
         }
         if let Some(days) = journal.keep_days {

@@ -697,7 +697,7 @@ fn what_is_kept_and_what_goes_to_clickhouse_is_checked() {
     refused(
         "segment_bytes = \"64MiB\"",
         "segment_bytes = \"2GiB\"",
-        "journal.compact",
+        "journal.segment_bytes",
         "compressed in memory",
         "at most \"1GiB\"",
     );
