@@ -2,6 +2,7 @@
 //!
 //! Codecs and state machines are sans-I/O; files and sockets are opened in modules that say so. Never: the recorder, a decision about trading.
 
+mod changes;
 mod order_index;
 pub mod feed;
 pub mod notice;

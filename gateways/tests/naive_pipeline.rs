@@ -98,11 +98,9 @@ fn a_session_that_is_saved_and_loaded_anywhere_goes_on_as_if_it_had_not_been() {
 
 #[test]
 fn a_state_that_is_cut_or_changed_is_refused_and_never_a_panic() {
-    let refused = std::cell::Cell::new(0);
     over_sessions(6, |session, _, every| {
         let naive = NaivePipeline::simulate(session);
-        refused.set(refused.get() + replica::refused(session, &naive.frames, every));
+        replica::assert_refused(session, &naive.frames, every);
         (None, naive)
     });
-    assert!(refused.get() > 0);
 }

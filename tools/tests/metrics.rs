@@ -170,7 +170,7 @@ fn every_family_of_the_table_moves_over_a_trading_day_with_its_mishaps() {
             scrape.value("spinward_trading_state") == 3.0
                 && scrape.value("spinward_risk_halts_total") == halts + 1.0
         });
-        session.command("resume stranger");
+        session.refused("resume stranger");
         scrape_until(&session, &mut seen, |scrape| {
             scrape.sum("spinward_risk_commands_total", "refused") == refused + 1.0
         });

@@ -5,7 +5,7 @@ use spinward_gateways::synthetic::SyntheticConfig;
 
 /// A small market on unpinned, yielding threads: what is asserted does not depend on time.
 fn setup(load: Load, count: usize) -> Setup {
-    let config = SyntheticConfig { live_orders: 800, ..Market::hot(3) };
+    let config = SyntheticConfig { live_orders: 5_000, ..Market::hot(3) };
     let mut topology = Topology::fused(&[0, 1], 1, IdleStrategy::Yield);
     topology.cores.iter_mut().for_each(|spec| spec.core = None);
     let host = HostCores { allowed: vec![0, 1], isolated: Vec::new() };

@@ -425,7 +425,7 @@ fn feeds_have_the_files_that_they_read() {
 #[test]
 fn a_venue_on_the_network_needs_an_address_a_login_and_a_feed_on_the_network() {
     let others = refused_among_others(
-        "kind = \"paper\"",
+        "kind = \"exchange\"",
         "kind = \"ouch\"",
         "venue.kind",
         "the market of synthetic",

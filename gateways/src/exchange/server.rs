@@ -52,7 +52,6 @@
 
 mod config;
 mod history;
-pub(crate) mod changes;
 mod account;
 mod venue;
 mod state;

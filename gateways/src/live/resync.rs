@@ -6,7 +6,7 @@
 //!                                          └──▶ of those named the stream is held ──▶ snapshot whole: each symbol's part, what was held of it, released
 //! ```
 
-use crate::exchange::server::changes::Locates;
+use crate::changes::Locates;
 
 /// Messages that are held, and their bytes; when there is no room for one more the whole stream waits for the snapshot.
 const HELD_MAX: usize = 1 << 16;

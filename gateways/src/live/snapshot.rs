@@ -1,7 +1,7 @@
 //! [`Snapshots`]: the market as it is, fetched in the manner of GLIMPSE over SoupBinTCP.
 
 use super::stream::{Received, Stream};
-use crate::exchange::server::changes::{self, Answer, Locates};
+use crate::changes::{self, Answer, Locates};
 use crate::exchange::server::snapshot_end;
 use crate::soup::{ClientAction, ClientConfig, ClientSession};
 use spinward_engine::words::Nanos;

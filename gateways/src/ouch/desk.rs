@@ -117,6 +117,12 @@ impl Desk {
         self.orders.get_mut(self.by_id.find(id)? as usize)?.as_mut()
     }
 
+    /// The smallest number beyond `after` of an order that the venue has not said that it has.
+    pub(super) fn first_unacknowledged(&self, after: u32) -> Option<u32> {
+        let orders = self.orders.iter().flatten().filter(|order| order.life.is_unacknowledged());
+        orders.map(|order| order.user_ref).filter(|user_ref| *user_ref > after).min()
+    }
+
     /// The order with this number at the venue.
     pub(super) fn of_ref(&self, user_ref: u32) -> Option<&Order> {
         self.at(self.by_ref.find(OrderId::new(user_ref.into()))? as usize)

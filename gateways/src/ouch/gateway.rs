@@ -87,6 +87,8 @@ pub(super) struct Core {
     /// So a request with a number of its own follows, whose answer brings that number back.
     pub(super) wants_marker: bool,
     pub(super) marker: Option<u32>,
+    /// Largest number of an unanswered order that a request was sent with over this connection.
+    pub(super) probed: u32,
     /// It is here: the stream is read up to it.
     pub(super) is_answered: bool,
     pub(super) ended: Option<EndReason>,
@@ -152,6 +154,7 @@ impl OuchGateway {
                 next_ref: 0,
                 wants_marker: false,
                 marker: None,
+                probed: 0,
                 is_answered: false,
                 ended: None,
                 counters: Arc::default(),
@@ -312,8 +315,22 @@ impl OuchGateway {
     }
 
     /// Behind the venue's answer: one that comes from a question of an earlier connection, or process, is not taken for ours.
+    ///
+    /// Over a new connection the same request goes first with the number of each order that nothing was heard of: a number that was used is ignored, so what comes back
+    /// is one that the venue never got. The next free number alone does not tell: a marker, whose answer was lost with its connection, may have gone beyond.
     fn mark(&mut self, now: Nanos, out: &mut impl FnMut(OuchAction<'_>)) {
-        if self.session.state() != ClientState::Live || !self.limiter.take(now, true) {
+        if self.session.state() != ClientState::Live {
+            return;
+        }
+        while self.core.state == GatewayState::CatchingUp
+            && let Some(user_ref) = self.core.desk.first_unacknowledged(self.core.probed)
+        {
+            if !self.limiter.take(now, true) || !self.send(now, encode::marker(user_ref).bytes(), out) {
+                return;
+            }
+            self.core.probed = user_ref;
+        }
+        if !self.limiter.take(now, true) {
             return;
         }
         let Some(user_ref) = self.core.numbers.take() else { return };

@@ -78,7 +78,7 @@ impl Core {
     }
 
     fn forget_question(&mut self) {
-        (self.asked, self.marker) = (None, None);
+        (self.asked, self.marker, self.probed) = (None, None, 0);
         (self.wants_marker, self.is_answered) = (false, false);
     }
 
@@ -243,7 +243,9 @@ impl Core {
                 self.wants_marker = self.asked.is_some();
             }
             Outbound::EnableOrderEntryResponse(m) => {
-                self.is_marker(m.user_ref);
+                if !self.is_marker(m.user_ref) {
+                    self.never_arrived(m.user_ref, &say(m.timestamp, self), told);
+                }
             }
             Outbound::DisableOrderEntryResponse(m) => self.numbers.used(m.user_ref.get()),
             Outbound::MassCancelResponse(m) => self.numbers.used(m.user_ref.get()),
@@ -254,6 +256,16 @@ impl Core {
             | Outbound::Restated(_) => {}
         }
         None
+    }
+
+    /// The number of an order came back with another request: the order itself was lost.
+    fn never_arrived(&mut self, user_ref: Be32, say: &Say, told: &mut impl FnMut(&Report)) {
+        let order = self.desk.of_ref(user_ref.get()).filter(|order| order.life.is_unacknowledged());
+        if let Some(id) = order.map(|order| order.id) {
+            self.counters.never_arrived.add(1);
+            let say = Say { code_number: RejectCode::VenueUnavailable as u16, ..*say };
+            self.desk.happens(id, Happening::NeverArrived, &say, told);
+        }
     }
 
     fn executions_are_new(&mut self, match_number: u64, user_ref: u32) -> bool {

@@ -43,6 +43,29 @@ fn orders_that_the_venue_got_and_orders_that_it_never_got_are_told_apart_after_t
 }
 
 #[test]
+fn an_order_that_never_arrived_is_known_for_that_though_a_later_number_arrived_and_its_answer_was_lost() {
+    let mut rig = Rig::new(&config());
+    rig.ready();
+    let arrived = rig.enter(Side::Buy, 100, 10, TimeInForce::Day);
+    rig.venue_reads();
+    let lost = [99, 98].map(|dollars| rig.enter(Side::Buy, dollars, 10, TimeInForce::Day));
+    rig.cut();
+    // The venue reads the marker of the next connection, which is cut before we hear of it.
+    while !rig.is_marked() {
+        rig.pass(10);
+    }
+    rig.venue_reads();
+    rig.cut();
+    rig.ready();
+    rig.pass(3_000);
+    assert_eq!(kinds(&rig), [ReportKind::Accepted, ReportKind::Rejected, ReportKind::Rejected]);
+    assert!(
+        rig.ledger.open.contains_key(&arrived) && lost.iter().all(|id| !rig.ledger.open.contains_key(id))
+    );
+    rig.agree();
+}
+
+#[test]
 fn a_venue_that_does_not_answer_opens_the_breaker_and_an_answer_to_a_question_closes_it() {
     let mut config = config();
     config.breaker.failures_max = 2;

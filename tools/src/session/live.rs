@@ -228,10 +228,14 @@ pub(crate) fn run(
         }
         Ok(())
     };
+    let mut problems = Vec::new();
+    // What cannot be written, on a full disk for one, is told and ends nothing: orders may be open.
+    let mut log_failure = None;
+    let mut latch_failure = None;
     while !pipeline.is_finished() {
         std::thread::sleep(LOOK);
-        collector.poll(self::now())?;
-        follow_latch()?;
+        log_failure = collector.poll(self::now()).err().or(log_failure);
+        latch_failure = follow_latch().err().or(latch_failure);
         let latency = collector.summary();
         line.show(&sources, &latency);
         sources.set_latency(latency);
@@ -244,9 +248,12 @@ pub(crate) fn run(
     drop(snapshots);
     let finished = pipeline.join().ok_or_else(|| anyhow!("a thread of the pipeline panicked"))?;
     let tap = taken.recv().context("the tap left no result")?;
-    collector.poll(self::now())?;
-    follow_latch()?;
-    let mut problems = Vec::new();
+    if let Some(error) = collector.poll(self::now()).err().or(log_failure) {
+        eprintln!("warning: the log of latencies is not whole: {error}");
+    }
+    if let Some(error) = follow_latch().err().or(latch_failure) {
+        problems.push(format!("a halt may not hold for the next session: {error:#}"));
+    }
     let mut ended = Ended { frames: tap.frame, ..Ended::default() };
     if let Some(audit) = tap.audit {
         let failure = audit.failure().filter(|_| has_failed);
@@ -290,7 +297,9 @@ pub(crate) fn run(
     ended.at = rfc3339(self::now());
     ended.reason = if problems.is_empty() { "end of the session".to_owned() } else { problems.join("; ") };
     manifest.ended = Some(ended);
-    manifest.write(&folder.manifest())?;
+    if let Err(error) = manifest.write(&folder.manifest()) {
+        problems.push(format!("the manifest does not tell of the end: {error}"));
+    }
     let clickhouse = rows.map(|rows| rows.finish(|| is_enough.load(Ordering::Relaxed)));
     drop(keeper);
     side.stop();

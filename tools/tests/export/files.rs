@@ -187,7 +187,7 @@ fn wrong_words_and_folders_are_refused_with_the_way_out() {
         let ran = program.run(&[&["export", session], words].concat()).with_code(code);
         assert!(ran.err.contains(said), "{said:?} in {}", ran.err);
     };
-    refused(&["--to", "csv", "--what", "evnts", "--out", "x"], "give one of events, book", 2);
+    refused(&["--to", "csv", "--what", "evnts", "--out", "x"], "give all, or some of events, book", 2);
     refused(&["--to", "csv", "--from", "yesterday", "--out", "x"], "give it as 2024", 2);
     refused(&["--to", "csv", "--symbol", "NONE", "--out", "y"], "no rows: check --symbol", 1);
     std::fs::create_dir(program.path("full")).unwrap();

@@ -92,6 +92,12 @@ impl Session {
         operator::send(&self.socket, line).unwrap();
     }
 
+    /// Commands it; risk must refuse it.
+    pub(crate) fn refused(&self, line: &str) {
+        let refusal = operator::send(&self.socket, line).unwrap_err().to_string();
+        assert!(refusal.contains("risk refused it"), "{refusal}");
+    }
+
     /// Status line and body of an HTTP request.
     pub(crate) fn request(&self, method: &str, path: &str) -> (String, String) {
         request(&self.address, method, path)

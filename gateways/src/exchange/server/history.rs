@@ -1,13 +1,17 @@
 //! [`History`]: the market-data stream, kept for retransmission and replay as far back as there is place.
 
+use crate::changes::Locates;
 use crate::exchange::MessageSink;
-use crate::itch50::MESSAGE_BYTES_MAX;
+use crate::itch50::{self, MESSAGE_BYTES_MAX};
 use crate::soup::{Alpha, MessageStore};
 use spinward_engine::words::Ticks;
 
 /// A message's place: its length, then its bytes.
 const SLOT_BYTES: usize = 64;
 const _: () = assert!(MESSAGE_BYTES_MAX < SLOT_BYTES);
+
+/// Messages that are looked at for one question about them.
+const CHANGED_MAX: u64 = 1 << 18;
 
 /// The last so many messages of the session, numbered from 1. The oldest makes room for the next: who asks for it is too late and takes a snapshot.
 /// Memory is reserved at once and used as it fills.
@@ -60,6 +64,23 @@ impl History {
         let place = self.place(sequence)?;
         let (length, bytes) = self.slots.get(place * SLOT_BYTES..(place + 1) * SLOT_BYTES)?.split_first()?;
         bytes.get(..usize::from(*length))
+    }
+
+    /// The symbols that messages `first` to `next` − 1 are about; `None` if not all of them are kept, or they are too many to be looked at for one question.
+    pub(super) fn changed(&self, first: u64, next: u64) -> Option<Locates> {
+        let is_kept = first >= self.first_sequence() && next <= self.next && first <= next;
+        if !is_kept || next - first > CHANGED_MAX {
+            return None;
+        }
+        let mut changed = Locates::new();
+        for message in (first..next).filter_map(|sequence| self.message(sequence)) {
+            // Locate 0: about no symbol.
+            match itch50::locate(message) {
+                0 => {}
+                locate => changed.insert(locate),
+            }
+        }
+        Some(changed)
     }
 
     /// Remembers when the packet with these messages left.
@@ -135,5 +156,22 @@ mod tests {
         assert_eq!((history.message(7), history.sent_at(7), history.message(u64::MAX)), (None, None, None));
         MessageSink::message(&mut history, b"");
         assert_eq!((history.message(7), history.sent_at(7)), (Some(&b""[..]), None));
+    }
+
+    #[test]
+    fn the_symbols_of_a_range_are_those_of_its_messages_if_all_are_kept() {
+        let mut history = History::new(Alpha::BLANK, 8);
+        for locate in [5u16, 0, 7, 5, 9] {
+            let mut message = [0; 19];
+            message[0] = b'D';
+            message[1..3].copy_from_slice(&locate.to_be_bytes());
+            MessageSink::message(&mut history, &message);
+        }
+        let changed =
+            |first, next| history.changed(first, next).map(|locates| locates.iter().collect::<Vec<_>>());
+        assert_eq!(changed(1, 6), Some(vec![5, 7, 9]));
+        assert_eq!(changed(2, 4), Some(vec![7]));
+        assert_eq!(changed(2, 3), Some(vec![]), "what is about no symbol");
+        assert_eq!((changed(0, 3), changed(3, 7), changed(4, 3)), (None, None, None));
     }
 }

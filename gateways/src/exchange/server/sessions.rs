@@ -1,11 +1,11 @@
 //! The TCP side: orders, snapshots and replay over SoupBinTCP, on sockets that never wait.
 
-use super::changes;
 use super::config::{CONNECTIONS_MAX, ExchangeConfig, ExchangeError};
 use super::faults::FaultCounters;
 use super::stamps::Stamps;
 use super::state::WireCounters;
 use super::venue::ExchangeCore;
+use crate::changes;
 use crate::soup::{
     Alpha, CloseReason, Login, LoginCheck, MessageStore, Packet, SequencedStore, ServerAction, ServerConfig,
     ServerSession, ServerState,
@@ -414,7 +414,7 @@ impl Sessions {
         connection.has_asked = true;
         wire.changes_told += 1;
         let Connection { waiting, .. } = connection;
-        changes::answer(core.history(), first, next, &mut |payload| {
+        changes::answer(first, next, core.history().changed(first, next).as_ref(), &mut |payload| {
             let mut packet = [0; 1_024];
             let length = Packet::Unsequenced(payload).encode(&mut packet);
             waiting.extend_from_slice(packet.get(..length).unwrap_or_default());

@@ -270,6 +270,11 @@ impl Rig {
         self.to_us.clear();
     }
 
+    /// Whether a marker is under way to the venue.
+    pub(crate) fn is_marked(&self) -> bool {
+        self.gateway.core.marker.is_some() && !self.to_venue.is_empty()
+    }
+
     /// The connection is lost with all that is under way.
     pub(crate) fn cut(&mut self) {
         if self.server.is_some() {

@@ -9,9 +9,6 @@
 //!            kind 'M': more answers follow   'L': the last one   'A': any symbol, as not all of these messages are kept
 //! ```
 
-use super::history::History;
-use crate::itch50;
-
 /// First byte of question and answer.
 const CHANGES: u8 = b'C';
 
@@ -23,9 +20,6 @@ const LOCATES_MAX: usize = 400;
 
 /// Bytes of an answer before its locates.
 const HEAD_BYTES: usize = 20;
-
-/// Messages that are looked at for one question; of a longer range any symbol may be concerned.
-const MESSAGES_MAX: u64 = 1 << 18;
 
 /// A set of stock locates.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -91,12 +85,12 @@ fn range(bytes: &[u8]) -> Option<(u64, u64)> {
 }
 
 /// Reads a question.
-pub(super) fn asked(bytes: &[u8]) -> Option<(u64, u64)> {
+pub(crate) fn asked(bytes: &[u8]) -> Option<(u64, u64)> {
     (bytes.len() == QUESTION_BYTES).then(|| range(bytes)).flatten()
 }
 
-/// Gives the answers to a question, one after the other.
-pub(super) fn answer(history: &History, first: u64, next: u64, out: &mut impl FnMut(&[u8])) {
+/// Gives the answers to a question, one after the other. `changed`: its symbols, `None` if nobody knows.
+pub(crate) fn answer(first: u64, next: u64, changed: Option<&Locates>, out: &mut impl FnMut(&[u8])) {
     let mut one = |kind: u8, locates: &[u16]| {
         let mut bytes = [0; HEAD_BYTES + 2 * LOCATES_MAX];
         let (head, rest) = bytes.split_at_mut(HEAD_BYTES);
@@ -110,16 +104,8 @@ pub(super) fn answer(history: &History, first: u64, next: u64, out: &mut impl Fn
         }
         out(bytes.get(..HEAD_BYTES + 2 * locates.len()).unwrap_or_default());
     };
-    let is_kept = first >= history.first_sequence() && next <= history.next_sequence();
-    if !is_kept || first > next || next - first > MESSAGES_MAX {
-        return one(b'A', &[]);
-    }
-    let mut changed = Locates::new();
-    for message in (first..next).filter_map(|sequence| history.message(sequence)) {
-        changed.insert(itch50::locate(message));
-    }
-    // Locate 0: messages about no symbol.
-    let mut locates: Vec<u16> = changed.iter().filter(|locate| *locate > 0).collect();
+    let Some(changed) = changed else { return one(b'A', &[]) };
+    let mut locates: Vec<u16> = changed.iter().collect();
     while locates.len() > LOCATES_MAX {
         let rest = locates.split_off(LOCATES_MAX);
         one(b'M', &locates);
@@ -162,42 +148,31 @@ pub(crate) fn answered(bytes: &[u8], first: u64, next: u64, changed: &mut Locate
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::MessageSink;
-    use crate::soup::Alpha;
     use proptest::prelude::*;
 
-    fn history(locates: &[u16]) -> History {
-        let mut history = History::new(Alpha::BLANK, 4_096);
-        for locate in locates {
-            let mut message = [0; 19];
-            message[0] = b'D';
-            message[1..3].copy_from_slice(&locate.to_be_bytes());
-            MessageSink::message(&mut history, &message);
-        }
-        history
-    }
-
-    fn ask(history: &History, first: u64, next: u64) -> (Vec<Answer>, Vec<u16>) {
-        let (mut changed, mut answers) = (Locates::new(), Vec::new());
-        answer(history, first, next, &mut |bytes| {
-            answers.push(answered(bytes, first, next, &mut changed).unwrap());
+    fn ask(changed: Option<&[u16]>, first: u64, next: u64) -> (Vec<Answer>, Vec<u16>) {
+        let known = changed.map(|locates| {
+            let mut known = Locates::new();
+            locates.iter().for_each(|locate| known.insert(*locate));
+            known
+        });
+        let (mut told, mut answers) = (Locates::new(), Vec::new());
+        answer(first, next, known.as_ref(), &mut |bytes| {
+            answers.push(answered(bytes, first, next, &mut told).unwrap());
             assert_eq!(answered(bytes, first, next + 1, &mut Locates::new()), None, "of another question");
         });
-        (answers, changed.iter().collect())
+        (answers, told.iter().collect())
     }
 
     #[test]
     fn an_answer_names_the_symbols_of_the_range_and_no_other() {
-        let history = history(&[5, 0, 7, 5, 9]);
-        assert_eq!(ask(&history, 1, 6), (vec![Answer::Last], vec![5, 7, 9]));
-        assert_eq!(ask(&history, 2, 4), (vec![Answer::Last], vec![7]));
-        assert_eq!(ask(&history, 2, 3), (vec![Answer::Last], vec![]), "what is about no symbol");
-        assert_eq!(ask(&history, 0, 3).0, [Answer::Any]);
-        assert_eq!(ask(&history, 3, 7).0, [Answer::Any]);
-        let many = self::history(&(1..=1_000).collect::<Vec<u16>>());
-        let (answers, changed) = ask(&many, 1, 1_001);
+        assert_eq!(ask(Some(&[5, 7, 9]), 1, 6), (vec![Answer::Last], vec![5, 7, 9]));
+        assert_eq!(ask(Some(&[]), 2, 3), (vec![Answer::Last], vec![]), "what is about no symbol");
+        assert_eq!(ask(None, 0, 3), (vec![Answer::Any], vec![]));
+        let many = (1..=1_000).collect::<Vec<u16>>();
+        let (answers, changed) = ask(Some(&many), 1, 1_001);
         assert_eq!(answers, [Answer::More, Answer::More, Answer::Last]);
-        assert_eq!(changed, (1..=1_000).collect::<Vec<u16>>());
+        assert_eq!(changed, many);
         assert_eq!(asked(&question(3, 9)), Some((3, 9)));
     }
 
