@@ -121,11 +121,10 @@ impl Pending {
     pub(super) fn load(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError> {
         self.first = state.u64()?;
         self.bytes_end = state.u64()?;
-        let mut number = self.first;
         let count = state.count(self.entries.len())?;
         self.end =
             self.first.checked_add(count as u64).ok_or_else(|| state.error("more diffs than there are"))?;
-        for _ in 0..count {
+        for number in self.first..self.end {
             let (symbol, bytes, from, next) = (state.u32()?, state.u32()?, state.u64()?, state.u64()?);
             let (first, last) = (state.u64()?, state.u64()?);
             let previous = state.option(StateReader::u64)?;
@@ -145,7 +144,6 @@ impl Pending {
             if let Some(slot) = self.entry_mut(number) {
                 *slot = entry;
             }
-            number += 1;
         }
         Ok(())
     }

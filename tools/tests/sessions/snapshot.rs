@@ -44,7 +44,6 @@ fn assert_goes_on_from_anywhere(program: &Program, session: &Path, draws: &mut D
             1 => frames,
             _ => draws.draw(1, frames),
         };
-        println!("snapshot at frame {frame} of {frames}");
         let (at, _) = snapshot(program, session, frame);
         assert!(at >= frame);
         let report = replay_behind(program, session);
