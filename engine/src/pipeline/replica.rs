@@ -13,7 +13,7 @@ use crate::state::{Snapshot, StateError, StateReader, StateWriter};
 use crate::strategy::Unsaved;
 use crate::words::Frame;
 
-/// See the [module](self).
+/// All stages of a session and what lies between them.
 pub struct Replica {
     stages: Stages,
     head: Box<Head>,
