@@ -302,11 +302,11 @@ pub(super) const TABLE: &[Metric<Sources>] = &[
     ),
     gauge(
         "spinward_feed_kernel_wait_seconds",
-        "From the kernel's receipt of a packet of market data to ours, by quantile.",
+        "From the kernel's receipt of a packet of market data to ours, by percentile; 100 is the longest.",
         |s, out| {
-            for (name, share) in [("0.5", 0.5), ("0.99", 0.99), ("0.999", 0.999), ("1", 1.0)] {
+            for (name, share) in [("50", 0.5), ("99", 0.99), ("99.9", 0.999), ("100", 1.0)] {
                 let wait = s.stream.kernel_waits.quantile(share).unwrap_or(0);
-                out(&[("quantile", name)], wait as f64 * NANO);
+                out(&[("percentile", name)], wait as f64 * NANO);
             }
         },
     ),
