@@ -247,8 +247,9 @@ impl RowSource {
             self.outs.wanted.has_ended = manifest.ended.is_some();
             self.manifest = manifest;
         }
-        self.latency(sink)?;
         if self.outs.wanted.has_ended {
+            // Not before: of an order of the last frames the way out may not be stored yet.
+            self.latency(sink)?;
             self.positions(last_time);
             self.session(first_time.unwrap_or(Nanos::ZERO));
         }

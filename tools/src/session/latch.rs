@@ -6,6 +6,7 @@ use spinward_engine::words::{Command, CommandKind, Nanos, Symbol, TradingState};
 use spinward_recorder::{
     AuditReader, AuditRecord, JournalError, Manifest, SessionFolder, StateChange, rfc3339,
 };
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// What the file says.
@@ -22,9 +23,14 @@ pub(crate) struct HaltFile {
     pub(crate) session: String,
 }
 
+/// Bytes kept for a latch: a halt because the disk is full must find room.
+const RESERVE_BYTES: usize = 1_024;
+
 /// The latch of all sessions with one name.
 pub(crate) struct LatchFile {
     path: PathBuf,
+    /// A file of that size in the session's folder, until it becomes the latch.
+    reserve: Option<PathBuf>,
     sessions: PathBuf,
     name: String,
 }
@@ -33,6 +39,7 @@ impl LatchFile {
     pub(crate) fn new(sessions: &Path, name: &str) -> Self {
         Self {
             path: sessions.join(format!("{name}.halted.toml")),
+            reserve: None,
             sessions: sessions.to_owned(),
             name: name.to_owned(),
         }
@@ -40,6 +47,25 @@ impl LatchFile {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Keeps room for the latch in this session's folder, as long as this lives.
+    pub(crate) fn reserve(&mut self, folder: &SessionFolder) -> anyhow::Result<()> {
+        let reserve = folder.path().join("latch.reserve");
+        std::fs::write(&reserve, [b'\n'; RESERVE_BYTES])
+            .with_context(|| format!("cannot write {}", reserve.display()))?;
+        self.reserve = Some(reserve);
+        Ok(())
+    }
+
+    fn write(&self, halt: &HaltFile) -> anyhow::Result<()> {
+        let mut text = toml::to_string(halt)?.into_bytes();
+        let reserve = self.reserve.as_ref().filter(|reserve| reserve.exists() && text.len() <= RESERVE_BYTES);
+        let Some(reserve) = reserve else { return Ok(std::fs::write(&self.path, text)?) };
+        text.resize(RESERVE_BYTES, b'\n');
+        // In place: nothing is truncated, so nothing has to be found anew.
+        std::fs::OpenOptions::new().write(true).open(reserve)?.write_all(&text)?;
+        Ok(std::fs::rename(reserve, &self.path)?)
     }
 
     /// What is latched.
@@ -92,8 +118,7 @@ impl LatchFile {
     /// Follows a change of the trading state: halted writes the file, anything else removes it.
     pub(crate) fn follow(&self, time: Nanos, change: &StateChange, session: &str) -> anyhow::Result<()> {
         if change.state() == Some(TradingState::Halted) {
-            let halt = HaltFile::new(time, change, session);
-            std::fs::write(&self.path, toml::to_string(&halt)?)
+            self.write(&HaltFile::new(time, change, session))
                 .with_context(|| format!("cannot write the kill latch {}", self.path.display()))
         } else {
             match std::fs::remove_file(&self.path) {
@@ -101,6 +126,15 @@ impl LatchFile {
                     .with_context(|| format!("cannot remove the kill latch {}", self.path.display())),
                 Ok(()) | Err(_) => Ok(()),
             }
+        }
+    }
+}
+
+impl Drop for LatchFile {
+    fn drop(&mut self) {
+        if let Some(reserve) = &self.reserve {
+            // It may be the latch by now.
+            let _ = std::fs::remove_file(reserve);
         }
     }
 }

@@ -90,7 +90,7 @@ pub(crate) fn run(
         Some(session) => Some(resumed(settings, registry, root, session)?),
         None => None,
     };
-    let latch = LatchFile::new(root, &settings.session.name);
+    let mut latch = LatchFile::new(root, &settings.session.name);
     // A halt holds for whatever session comes next, also if the one that is resumed knows nothing of it or the halted one was killed.
     let halted = latch.in_force().map_err(Failure::Usage)?;
     if let Some(halt) = &halted {
@@ -128,6 +128,7 @@ pub(crate) fn run(
     let mut manifest =
         manifest(settings, options, &folder, &identity, &topology.name, recovered.as_ref(), &machine, now);
     manifest.write(&folder.manifest())?;
+    latch.reserve(&folder)?;
     let preparer = Preparer::start_slowed(settings.faults.flush_delay)?;
     let journal = JournalWriter::create_as(&folder.journal(), &settings.journal(), &preparer, identity)?;
     let audit = AuditWriter::create_as(&folder.audit(), &settings.audit(), &preparer, identity)?;
