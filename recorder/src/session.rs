@@ -49,7 +49,7 @@ pub enum SessionError {
 
 impl SessionFolder {
     /// Makes a new folder under `root` (which is made if need be), with the folders `journal`, `audit` and `latency` in it. Never takes one
-    /// that is there already: a second session in the same second gets a number.
+    /// that is there already: a second session in the same second, whatever its name, gets a number, so that sessions sort by their start.
     ///
     /// # Errors
     /// A bad name, or the system refuses.
@@ -64,7 +64,16 @@ impl SessionFolder {
             .unwrap_or(Timestamp::UNIX_EPOCH)
             .strftime("%Y%m%dT%H%M%SZ")
             .to_string();
-        for number in 1..=u32::MAX {
+        let mut first = 1;
+        for entry in std::fs::read_dir(root).map_err(|error| failed(root, error))? {
+            let path = entry.map_err(|error| failed(root, error))?.path();
+            if let Some(session) = Self::parse(&path)
+                && session.stamp == stamp
+            {
+                first = first.max(session.number.saturating_add(1));
+            }
+        }
+        for number in first..=u32::MAX {
             let folder = match number {
                 1 => format!("{stamp}-{name}"),
                 _ => format!("{stamp}.{number}-{name}"),

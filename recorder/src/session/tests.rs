@@ -41,9 +41,11 @@ fn sessions_are_listed_by_time_and_the_latest_is_found_by_name() {
     assert_eq!(list.len(), 14);
     assert_eq!(list[13].id(), "20261122T143105Z-b");
     assert_eq!(SessionFolder::latest(root, None).unwrap().name(), "b");
-    // Numerically: 12 comes after 2.
-    assert_eq!(SessionFolder::latest(root, Some("a")).unwrap().id(), "20261122T143005Z.12-a");
-    assert_eq!(SessionFolder::latest(root, Some("a-2")).unwrap().id(), "20261122T143005Z-a-2");
+    // Numerically: 13 comes after 2.
+    assert_eq!(SessionFolder::latest(root, Some("a")).unwrap().id(), "20261122T143005Z.13-a");
+    // By their start, though another name has the first of that second.
+    let ids: Vec<_> = list[..3].iter().map(SessionFolder::id).collect();
+    assert_eq!(ids, ["20261122T143005Z-a", "20261122T143005Z.2-a-2", "20261122T143005Z.3-a"]);
     let error = SessionFolder::latest(root, Some("c")).unwrap_err().to_string();
     assert!(error.contains("holds no session named c"), "{error}");
     assert!(SessionFolder::list(&root.join("nowhere")).unwrap().is_empty());
