@@ -3,6 +3,7 @@
 use super::context::{Context, StrategyState};
 use super::counters::{RunnerCounters, StrategyCounters};
 use super::orders::{Applied, OrderReplica};
+use super::state::CARRIED_BYTES_MAX;
 use super::watch::Watch;
 use super::{
     INTENTS_PER_EVENT_MAX, INTENTS_PER_STRATEGY_MAX, IntentBatch, Origin, StatusChange, StatusKind, Strategy,
@@ -167,7 +168,7 @@ impl StrategyRunner {
                     max_open_orders: slot.max_open_orders,
                     given: 0,
                 },
-                carried: Vec::new(),
+                carried: Vec::with_capacity(CARRIED_BYTES_MAX),
             });
             counters.push(StrategyCounters::new(slot.id, slot.name));
         }

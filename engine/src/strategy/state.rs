@@ -117,9 +117,12 @@ impl Running {
         if record.flags & LAST == 0 {
             return true;
         }
-        let bytes = std::mem::take(&mut self.carried);
-        let mut state = StateReader::new(&bytes);
-        self.strategy.load(&mut state, origin).and_then(|()| state.finish()).is_ok()
+        let Self { strategy, carried, .. } = self;
+        let mut state = StateReader::new(carried);
+        let is_taken = strategy.load(&mut state, origin).and_then(|()| state.finish()).is_ok();
+        // Its memory stays: this runs on a pinned thread.
+        carried.clear();
+        is_taken
     }
 }
 

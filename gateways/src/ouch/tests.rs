@@ -238,7 +238,7 @@ fn deed() -> impl Strategy<Value = Deed> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(300), ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_is_sent_cut_lost_and_restarted_both_ends_agree_in_the_end(deeds in proptest::collection::vec(deed(), 0..120)) {

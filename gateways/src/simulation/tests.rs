@@ -372,7 +372,7 @@ prop_compose! {
 mod ends;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(400), ..ProptestConfig::default() })]
 
     #[test]
     fn every_schedule_gives_the_frames_of_the_sequential_simulation(

@@ -268,7 +268,7 @@ fn a_header_page_lost_in_a_power_cut_is_a_cut_where_the_segment_begins() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(300), ..ProptestConfig::default() })]
     #[test]
     fn no_damage_makes_the_reader_panic_or_give_a_frame_that_was_not_written(
         sizes in prop::collection::vec(0usize..=96, 1..120),

@@ -41,10 +41,10 @@ fn every_level_of_durability_gives_the_same_session_and_a_slow_disk_only_a_slowe
 }
 
 /// A small file system, taken away when dropped.
-struct SmallDisk(std::path::PathBuf);
+pub(crate) struct SmallDisk(std::path::PathBuf);
 
 impl SmallDisk {
-    fn mount(at: &Path, bytes: u64) -> Option<Self> {
+    pub(crate) fn mount(at: &Path, bytes: u64) -> Option<Self> {
         std::fs::create_dir_all(at).unwrap();
         let status = Command::new("mount")
             .args(["-t", "tmpfs", "-o", &format!("size={bytes}"), "tmpfs"])

@@ -2,13 +2,17 @@
 //!
 //! `SPINWARD_SEED` repeats the draws of an earlier run.
 
+use crate::faults::SmallDisk;
 use crate::kill::{CHANGES, beginning, killed, seed};
 use crate::ledger::Ledger;
 use crate::setup::{Draws, configuration, digests, latest, replay, run, run_words, session_of, text};
 use crate::support::Program;
 use serde_json::Value;
+use spinward_engine::words::Digest;
 use spinward_recorder::{SessionFolder, snapshots};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
 /// Replays behind the last snapshot; it must be identical.
@@ -86,6 +90,32 @@ fn the_same_state_gives_the_same_bytes() {
     // Once more, and once from a state that was itself loaded.
     let (_, path) = snapshot(&program, &session, 3_000);
     assert!(std::fs::read(path).unwrap() == first);
+}
+
+/// A snapshot that another build wrote is read only if its version is known; so a change of what is written, or of its order, must not go by unseen.
+#[test]
+fn a_snapshot_of_this_version_has_these_bytes() {
+    let program = Program::new();
+    let config = configuration(&program, &CHANGES);
+    let words = ["--config", text(&config), "--seed", "7", "--duration", "1s", "--pace", "max"];
+    let session = session_of(&program, &run(&program, &words));
+    let stages: Vec<String> =
+        digests(&replay(&program, &session, "fused")).into_iter().map(|(_, _, digest)| digest).collect();
+    assert_eq!(
+        stages.join(" "),
+        "2a83789c1a89987a c53929c129c4b77c 62913482e7de264b 63bc5c75990cae1a 35e8f43472c578da",
+        "the session itself is another one: take what it and its snapshot are now"
+    );
+    let (_, path) = snapshot(&program, &session, 3_000);
+    let bytes = std::fs::read(&path).unwrap();
+    let state = &bytes[64..bytes.len() - 32];
+    let mut digest = Digest::new();
+    digest.add(state);
+    assert_eq!(
+        (state.len(), digest.value()),
+        (884_012, 16_742_970_255_420_728_147),
+        "the state is written otherwise: raise SNAPSHOT_VERSION, then take these"
+    );
 }
 
 #[test]
@@ -222,4 +252,88 @@ fn a_halt_is_in_the_snapshot() {
     let said = program.run(&run_words(&resumed)).with_code(0);
     assert!(said.err.contains(", halted; snapshot at frame"), "{}", said.err);
     assert_eq!(said.json()["trading_state"], "halted");
+}
+
+/// The program of somebody who wrote a strategy of their own, without [`Strategy::save`](spinward_engine::strategy::Strategy::save).
+#[test]
+fn a_strategy_that_saves_no_state_goes_without_snapshots_and_says_so() {
+    let program = Program::new();
+    let example = Path::new(env!("CARGO_BIN_EXE_spinward")).with_file_name("examples").join("own_strategy");
+    if !example.is_file() {
+        println!("SKIPPED: a_strategy_that_saves_no_state… needs `cargo build --example own_strategy`");
+        return;
+    }
+    let config = include_str!("../../examples/own_strategy.toml")
+        .replace("threshold_ppm = 300000", "threshold_ppm = 1000");
+    std::fs::write(program.path("own.toml"), format!("{config}\n[journal]\nsnapshot_interval = \"100ms\"\n"))
+        .unwrap();
+    let run = |words: &[&str]| {
+        let words = [&["--config", "own.toml", "--topology", "fused"], words].concat();
+        let output = std::process::Command::new(&example)
+            .current_dir(program.path(""))
+            .args(run_words(&words))
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{said}");
+        (serde_json::from_slice::<Value>(&output.stdout).unwrap(), said)
+    };
+    let (summary, said) = run(&["--duration", "1s", "--pace", "realtime"]);
+    assert!(summary["fills"].as_u64().unwrap() > 0, "{summary}");
+    let told = "note: no snapshots of this session: strategy `leaner` does not save its state";
+    assert_eq!(said.matches(told).count(), 1, "{said}");
+    let session = SessionFolder::open(&session_of(&program, &summary)).unwrap();
+    assert!(snapshots(&session.snapshots()).unwrap().is_empty());
+    // It goes on all the same: its orders and positions are the engine's to keep.
+    let (next, said) = run(&["--resume", text(session.path()), "--duration", "100ms", "--pace", "max"]);
+    assert!(said.contains("all of the journal") && said.contains("strategy leaner begins anew"), "{said}");
+    let begun = beginning(&program, &session_of(&program, &next));
+    let left = Ledger::of(&session);
+    assert_eq!((begun.held(), &begun.orders), (left.held(), &left.orders));
+}
+
+#[test]
+fn a_snapshot_that_finds_no_room_is_told_and_tried_again_and_the_session_goes_on() {
+    let program = Program::new();
+    let changes =
+        [&CHANGES[..], &[("snapshot_interval = \"1min\"", "snapshot_interval = \"100ms\"")]].concat();
+    let config = configuration(&program, &changes);
+    let words = [
+        "--config",
+        text(&config),
+        "--seed",
+        "23",
+        "--topology",
+        "fused",
+        "--pace",
+        "realtime",
+        "--duration",
+        "6s",
+    ];
+    let mut child =
+        program.command(&run_words(&words)).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let session = loop {
+        assert_eq!(child.try_wait().unwrap(), None, "the session runs");
+        if let Some(session) = latest(&program) {
+            break session;
+        }
+        std::thread::yield_now();
+    };
+    let Some(disk) = SmallDisk::mount(&session.snapshots(), 64 << 10) else {
+        println!("SKIPPED: a_snapshot_that_finds_no_room… needs the right to mount a tmpfs (root)");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        return;
+    };
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let told = said.by_ref().find(|line| line.contains("snapshot not written"));
+    let told = told.expect("it is told before the session ends");
+    assert!(told.contains("No space left on device") && told.contains("snapshots"), "{told}");
+    assert!(std::fs::read_dir(session.snapshots()).unwrap().next().is_none(), "nothing half-written stays");
+    drop(disk);
+    assert_eq!(said.filter(|line| line.contains("snapshot")).count(), 0, "told once");
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let report = replay_behind(&program, session.path());
+    assert!(report["snapshot_frame"].as_u64().unwrap() > 0);
 }

@@ -101,7 +101,7 @@ fn timed(events: Vec<Event>) -> Vec<Event> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(400), ..ProptestConfig::default() })]
 
     #[test]
     fn fast_and_naive_books_agree_after_every_event(

@@ -273,7 +273,7 @@ fn conserves<B: MarketBook>(steps: &[Step], book: B) -> Vec<Report> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(400), ..ProptestConfig::default() })]
 
     #[test]
     fn every_l2_session_conserves_quantities_and_the_engines_book_gives_the_same(steps in l2_session()) {
