@@ -190,3 +190,6 @@ impl Snapshots {
         self.is_answered = false;
     }
 }
+
+#[cfg(test)]
+mod tests;
