@@ -14,6 +14,7 @@ pub(crate) mod opened;
 pub(crate) mod clickhouse;
 pub(crate) mod side;
 pub(crate) mod watch;
+mod background;
 pub(crate) mod keeper;
 pub(crate) mod snapshots;
 pub(crate) mod summary;

@@ -7,6 +7,7 @@ mod lag;
 
 use self::lag::Lag;
 pub(crate) use self::lag::WriterCounters;
+use super::background::step_aside;
 use super::opened::Opened;
 use super::registry::Registry;
 use crate::failure::Failure;
@@ -139,13 +140,14 @@ struct Done {
 }
 
 impl RowWriter {
-    /// Follows the journal of `folder`, whose manifest is written.
+    /// Follows the journal of `folder`, whose manifest is written; off the pipeline's cores.
     pub(crate) fn start(
         server: ClickHouse,
         settings: &ClickHouseSettings,
         registry: &Registry,
         folder: &SessionFolder,
         appended: Arc<AppendCounters>,
+        cores: &[usize],
     ) -> Result<Self, Failure> {
         let shared =
             Arc::new(Shared { counters: Arc::new(WriterCounters::new(appended)), end: Mutex::default() });
@@ -159,9 +161,13 @@ impl RowWriter {
             batch_time: settings.batch_time,
             shared: Arc::clone(&shared),
         };
+        let cores = cores.to_vec();
         std::thread::Builder::new()
             .name("spinward-rows".to_owned())
-            .spawn(move || writer.run(&tell))
+            .spawn(move || {
+                step_aside(&cores, NICE);
+                writer.run(&tell);
+            })
             .context("cannot start the thread that writes to ClickHouse")?;
         Ok(Self { shared, server: name, catch_up: settings.catch_up, done })
     }
@@ -219,8 +225,6 @@ struct Writer {
 
 impl Writer {
     fn run(&self, tell: &SyncSender<Done>) {
-        // Without it the thread competes as others do.
-        let _ = rustix::process::nice(NICE);
         let mut done = Done::default();
         let mut wait = BACK_OFF_FIRST;
         loop {

@@ -2,6 +2,7 @@
 //!
 //! One thread, behind everything else on its core, that rests three times as long as it worked. It looks at the running session first, then at those before it.
 
+use super::background::step_aside;
 use crate::failure::Failure;
 use anyhow::Context;
 use spinward_config::Settings;
@@ -62,8 +63,12 @@ pub(crate) struct KeeperThread {
 }
 
 impl KeeperThread {
-    /// Beside the session in `folder`.
-    pub(crate) fn start(settings: &Settings, folder: &SessionFolder) -> Result<Self, Failure> {
+    /// Beside the session in `folder`, off the pipeline's cores.
+    pub(crate) fn start(
+        settings: &Settings,
+        folder: &SessionFolder,
+        cores: &[usize],
+    ) -> Result<Self, Failure> {
         let counters = Arc::<KeeperCounters>::default();
         let journal = &settings.journal;
         let mut keeper = Keeper {
@@ -80,9 +85,9 @@ impl KeeperThread {
             counters: Arc::clone(&counters),
         };
         let (stop, stopped) = sync_channel(1);
+        let cores = cores.to_vec();
         let keep = move || {
-            // Without it the thread competes as others do.
-            let _ = rustix::process::nice(NICE);
+            step_aside(&cores, NICE);
             let mut round_at = Instant::now();
             loop {
                 if Instant::now() >= round_at {

@@ -196,18 +196,21 @@ pub(crate) fn run(
     if let Some(watch) = &watch {
         sources.add_interference(watch.totals());
     }
+    let cores: Vec<usize> = pipeline.cores().iter().filter_map(|core| core.spec.core).collect();
     let rows = match server {
-        Some(server) => Some(RowWriter::start(server, &settings.clickhouse, registry, &folder, appended)?),
+        Some(server) => {
+            Some(RowWriter::start(server, &settings.clickhouse, registry, &folder, appended, &cores)?)
+        }
         None => None,
     };
     if let Some(rows) = &rows {
         sources.add_clickhouse(rows.counters());
     }
-    let keeper = KeeperThread::start(settings, &folder)?;
+    let keeper = KeeperThread::start(settings, &folder, &cores)?;
     sources.add_keeper(keeper.counters());
     let snapshots = match unsaved {
         None if !settings.journal.snapshot_interval.is_zero() => {
-            Some(SnapshotThread::start(settings, registry, &folder, &manifest, pipeline.cores())?)
+            Some(SnapshotThread::start(settings, registry, &folder, &manifest, &cores)?)
         }
         Some(_) | None => None,
     };

@@ -3,15 +3,13 @@
 //! It sleeps for an interval, runs what the journal has got since then through the very same stages, writes a snapshot, and sleeps again. It is pinned to no core, keeps off
 //! the pipeline's where there are others, and is nicer than the rest; the memory of its stages is taken when the first interval is over.
 
+use super::background::step_aside;
 use super::registry::Registry;
 use super::replica::SessionReplica;
 use crate::failure::Failure;
 use anyhow::Context;
-use rustix::process::setpriority_process;
-use rustix::thread::{CpuSet, gettid, sched_getaffinity, sched_setaffinity};
 use spinward_config::Settings;
 use spinward_engine::counters::{Counter, Gauge};
-use spinward_engine::pipeline::CoreReport;
 use spinward_recorder::{Followed, JournalFollower, Manifest, SessionFolder, write_snapshot};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
@@ -55,7 +53,7 @@ impl SnapshotThread {
         registry: &Arc<Registry>,
         folder: &SessionFolder,
         manifest: &Manifest,
-        cores: &[CoreReport],
+        cores: &[usize],
     ) -> anyhow::Result<Self> {
         let counters = Arc::<SnapshotCounters>::default();
         let (stop, stopped) = sync_channel(1);
@@ -71,11 +69,11 @@ impl SnapshotThread {
             replica: None,
             written: 0,
         };
-        let cores: Vec<usize> = cores.iter().filter_map(|core| core.spec.core).collect();
+        let cores = cores.to_vec();
         let thread = std::thread::Builder::new()
             .name("spinward-snaps".to_owned())
             .spawn(move || {
-                step_aside(&cores);
+                step_aside(&cores, NICE);
                 if let Err(failure) = work.run() {
                     // The session goes on; it is recovered from an earlier snapshot or from all of its journal.
                     eprintln!("warning: no more snapshots of this session: {failure}");
@@ -98,18 +96,6 @@ impl Drop for SnapshotThread {
         {
             eprintln!("warning: the thread that takes snapshots panicked; the session itself is whole");
         }
-    }
-}
-
-/// Leaves the pipeline's cores to it, where there are others, and yields to the rest. Where the system refuses, it goes on as it is.
-fn step_aside(cores: &[usize]) {
-    let _ = setpriority_process(Some(gettid()), NICE);
-    let Ok(mut allowed) = sched_getaffinity(None) else { return };
-    for core in cores.iter().copied().filter(|core| *core < CpuSet::MAX_CPU) {
-        allowed.unset(core);
-    }
-    if allowed.count() > 0 {
-        let _ = sched_setaffinity(None, &allowed);
     }
 }
 
