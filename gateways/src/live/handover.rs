@@ -327,6 +327,8 @@ mod tests {
             if let Some(first) = first {
                 let mut builder = PacketBuilder::new(Alpha::new("TEST").unwrap(), first, 1_400);
                 send(&sender, &mut builder, first..=first);
+                // A second packet bears the first one out.
+                builder.heartbeat(&mut |packet| assert_eq!(sender.send(packet).unwrap(), packet.len()));
                 assert_eq!(take(&mut threaded, &mut queue, 1), [first]);
             }
             let deadline = Instant::now() + Duration::from_secs(20);

@@ -79,6 +79,7 @@ impl Intake {
             next_sequence: config.snapshot.is_none().then_some(1),
             request: requests.is_some().then(RequestConfig::default),
             has_line_b: b.is_some(),
+            confirms_start: true,
             ..ReceiverConfig::default()
         })?;
         Ok(Self {

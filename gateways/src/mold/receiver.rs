@@ -1,12 +1,14 @@
 //! [`Receiver`]: two lines and a retransmission server to one stream.
 
 mod gap;
+mod start;
 
 use super::packet::{Downstream, HEADER_BYTES, Header, Kind, PacketError, Session};
 use super::window::Window;
 use crate::itch50::{Be16, Be64};
 use gap::{Gap, Step};
 use spinward_engine::words::Nanos;
+use start::{Says, Start};
 
 /// Where a packet came from.
 #[repr(u8)]
@@ -37,6 +39,9 @@ impl Default for RequestConfig {
     }
 }
 
+/// A usual packet fits an Ethernet frame; the first one of a session may be larger.
+const PACKET_BYTES: usize = 1_500;
+
 /// How to receive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ReceiverConfig {
@@ -57,6 +62,9 @@ pub struct ReceiverConfig {
     pub silence_max: Nanos,
     /// Whether there is a line B. Default true.
     pub has_line_b: bool,
+    /// Whether a session, or a start that is left open, needs a second packet that bears the first one out: on a network any packet may be damaged. Nothing is told
+    /// before, and nothing is missed. Default false.
+    pub confirms_start: bool,
 }
 
 impl Default for ReceiverConfig {
@@ -70,6 +78,7 @@ impl Default for ReceiverConfig {
             request: Some(RequestConfig::default()),
             silence_max: Nanos::from_secs(3),
             has_line_b: true,
+            confirms_start: false,
         }
     }
 }
@@ -140,7 +149,8 @@ pub struct ReceiverCounters {
     pub malformed: [u64; 3],
     /// Packets of another session.
     pub foreign: u64,
-    /// Packets dropped because their number is further ahead than the window, and nothing else was there yet: damaged, or a long outage.
+    /// Packets dropped because their number is further ahead than the window, and nothing else was there yet: damaged, or a long outage; and those at the start that
+    /// nothing bore out.
     pub implausible: u64,
     /// Gaps that came up.
     pub gaps: u64,
@@ -165,6 +175,7 @@ pub struct Receiver {
     known: u64,
     /// A number further ahead than the window, and when it came. It counts when something else confirms it.
     far: Option<(u64, Nanos)>,
+    start: Start,
     is_told: bool,
     is_ending: bool,
     is_ended: bool,
@@ -198,6 +209,7 @@ impl Receiver {
             next: config.next_sequence,
             known: config.next_sequence.unwrap_or(0),
             far: None,
+            start: Start::new(if config.confirms_start { PACKET_BYTES } else { 0 }),
             is_told: false,
             is_ending: false,
             is_ended: false,
@@ -257,6 +269,58 @@ impl Receiver {
             }
         };
         count(&mut self.counters.packets, line, 1);
+        if self.config.confirms_start && self.is_start(packet.header()) {
+            return self.on_start(line, now, &packet, bytes, out);
+        }
+        self.on_readable(line, now, &packet, out);
+    }
+
+    /// A packet that would say what session it is, or where the stream begins.
+    #[cold]
+    fn on_start(
+        &mut self,
+        line: Line,
+        now: Nanos,
+        packet: &Downstream<'_>,
+        bytes: &[u8],
+        out: &mut impl FnMut(ReceiverAction<'_>),
+    ) {
+        let (near, later) = (self.window.places(), self.config.reorder_within);
+        match self.start.ask(line, now, packet, near, later) {
+            Says::Nothing => count(&mut self.counters.duplicates, line, u64::from(packet.count())),
+            Says::Other => {
+                self.counters.implausible += u64::from(self.start.keep(line, now, packet, bytes));
+            }
+            Says::Same => {
+                let first = self.start.take();
+                let first =
+                    first.as_ref().and_then(|(line, bytes)| Some((*line, Downstream::parse(bytes).ok()?)));
+                let is_before =
+                    |first: &Downstream<'_>| first.header().sequence.get() <= packet.header().sequence.get();
+                match first {
+                    Some((from, first)) if is_before(&first) => {
+                        self.on_readable(from, now, &first, out);
+                        self.on_readable(line, now, packet, out);
+                    }
+                    first => {
+                        self.on_readable(line, now, packet, out);
+                        if let Some((from, first)) = first {
+                            self.on_readable(from, now, &first, out);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn on_readable(
+        &mut self,
+        line: Line,
+        now: Nanos,
+        packet: &Downstream<'_>,
+        out: &mut impl FnMut(ReceiverAction<'_>),
+    ) {
         if !self.is_ours(packet.header(), out) {
             return;
         }
@@ -324,6 +388,16 @@ impl Receiver {
             if std::mem::take(is_down) {
                 out(ReceiverAction::LineUp(line));
             }
+        }
+    }
+
+    /// Whether the packet would begin a session or the stream.
+    #[inline]
+    fn is_start(&self, header: &Header) -> bool {
+        match self.session {
+            Some(session) if session == header.session => self.next.is_none(),
+            Some(_) => self.is_ended,
+            None => true,
         }
     }
 

@@ -73,6 +73,18 @@ pub enum ClickHouseError {
         /// Rows here.
         given: u64,
     },
+    /// It was away, and has not all that it had acknowledged before.
+    #[error(
+        "{table}: the server came back with {found} rows of the session, it had acknowledged {acknowledged}: load again what it has lost"
+    )]
+    Behind {
+        /// The table.
+        table: &'static str,
+        /// Last row there now.
+        found: u64,
+        /// Last row that was there.
+        acknowledged: u64,
+    },
     /// Whoever looks on has ended it. What was acknowledged before is there.
     #[error("stopped before all was loaded")]
     Stopped,
@@ -94,6 +106,7 @@ impl ClickHouseError {
             | Self::Schema { .. }
             | Self::Answer { .. }
             | Self::Ahead { .. }
+            | Self::Behind { .. }
             | Self::Stopped => false,
         }
     }

@@ -62,6 +62,22 @@ struct Mark {
     given: u64,
 }
 
+/// How far the server is with a table of a session.
+fn mark_of(server: &ClickHouse, session: &str, table: Table) -> Result<Mark, ClickHouseError> {
+    let sql = format!(
+        "SELECT max(sequence), max({BLOCK}) FROM {}.{} WHERE {SESSION} = {} FORMAT TSV",
+        server.database(),
+        server_table(table),
+        quoted(session)
+    );
+    let answer = server.query(&sql)?;
+    let numbers = answer.trim().split_once('\t');
+    match numbers.and_then(|(last, block)| Some((last.parse().ok()?, block.parse().ok()?))) {
+        Some((last, block)) => Ok(Mark { last, block, given: 0 }),
+        None => Err(ClickHouseError::Answer { answer, query: sql }),
+    }
+}
+
 /// Looks on while a session is loaded, and says how long that goes on.
 pub trait LoadWatch {
     /// So many frames are read.
@@ -128,21 +144,9 @@ impl<'a, W: LoadWatch> Loader<'a, W> {
         let mut marks = vec![Mark::default(); Table::EVERY.len()];
         let mut rows_kept = 0;
         for table in LOADED_TABLES {
-            let sql = format!(
-                "SELECT max(sequence), max({BLOCK}) FROM {}.{} WHERE {SESSION} = {} FORMAT TSV",
-                server.database(),
-                server_table(table),
-                quoted(session)
-            );
-            let answer = server.query(&sql)?;
-            let numbers = answer.trim().split_once('\t');
-            let read = numbers.and_then(|(last, block)| Some((last.parse().ok()?, block.parse().ok()?)));
-            let Some((last, block)) = read else {
-                return Err(ClickHouseError::Answer { answer, query: sql });
-            };
             if let Some(mark) = marks.get_mut(table as usize) {
-                *mark = Mark { last, block, given: 0 };
-                rows_kept += block.saturating_sub(1);
+                *mark = mark_of(server, session, table)?;
+                rows_kept += mark.block.saturating_sub(1);
             }
         }
         Ok(Self {
@@ -191,6 +195,21 @@ impl<'a, W: LoadWatch> Loader<'a, W> {
         Ok(self.summary)
     }
 
+    /// Whether a server that was away is the one that it was: it may have been restored from a backup.
+    fn check_return(&self) -> Result<(), ClickHouseError> {
+        if let Some(what) = super::migrations::mismatch(self.server)? {
+            return Err(ClickHouseError::Schema { what });
+        }
+        for table in LOADED_TABLES {
+            let acknowledged = self.marks.get(table as usize).map_or(0, |mark| mark.last.max(mark.given));
+            let found = mark_of(self.server, &self.session, table)?.last;
+            if found < acknowledged {
+                return Err(ClickHouseError::Behind { table: server_table(table), found, acknowledged });
+            }
+        }
+        Ok(())
+    }
+
     fn send(
         &mut self,
         batch: &Batch,
@@ -220,11 +239,13 @@ impl<'a, W: LoadWatch> Loader<'a, W> {
         ];
         let mut wait = BACK_OFF_FIRST;
         let mut waited = Duration::ZERO;
+        let mut was_away = false;
         loop {
             if !self.watch.goes_on() {
                 return Err(ClickHouseError::Stopped);
             }
-            match self.server.insert(&sql, &settings, &self.buffer) {
+            let returned = if was_away { self.check_return() } else { Ok(()) };
+            match returned.and_then(|()| self.server.insert(&sql, &settings, &self.buffer)) {
                 Ok(()) => {
                     if !waited.is_zero() {
                         self.watch.trouble(None);
@@ -236,6 +257,7 @@ impl<'a, W: LoadWatch> Loader<'a, W> {
                     if waited.is_zero() {
                         self.watch.trouble(Some(&error));
                     }
+                    was_away |= matches!(error, ClickHouseError::Unreachable { .. });
                     self.summary.retries += 1;
                     self.watch.loaded(&self.summary);
                     if !self.watch.pause(wait) {

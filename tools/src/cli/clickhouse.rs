@@ -130,6 +130,7 @@ fn refused(error: ClickHouseError) -> Failure {
         | ClickHouseError::Refused { .. }
         | ClickHouseError::Answer { .. }
         | ClickHouseError::Ahead { .. }
+        | ClickHouseError::Behind { .. }
         | ClickHouseError::Stopped => error.into(),
     }
 }

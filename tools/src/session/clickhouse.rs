@@ -328,8 +328,10 @@ impl From<ClickHouseError> for Stop {
         let why = error.to_string();
         match error {
             ClickHouseError::Ahead { .. } | ClickHouseError::Url { .. } => Self::ForGood(why),
-            // Somebody may run `migrate`: asking costs nothing.
-            ClickHouseError::Schema { .. } => Self::ForNow { why, most: BACK_OFF_MOST },
+            // Somebody may run `migrate`: asking costs nothing. What was lost is sent again by whoever asks what is there.
+            ClickHouseError::Schema { .. } | ClickHouseError::Behind { .. } => {
+                Self::ForNow { why, most: BACK_OFF_MOST }
+            }
             error if error.is_passing() => Self::ForNow { why, most: BACK_OFF_MOST },
             ClickHouseError::Unreachable { .. }
             | ClickHouseError::Refused { .. }

@@ -4,8 +4,10 @@ use crate::server::Server;
 use crate::setup::session_of;
 use crate::support::Program;
 use serde_json::Value;
-use std::path::PathBuf;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::time::Duration;
 
 /// A block each 50 ms; and however busy the machine is, the end of the session waits.
 const IN_SMALL_BLOCKS: [(&str, &str); 2] =
@@ -82,6 +84,58 @@ fn a_server_that_is_killed_and_stopped_under_a_session_has_every_row_once_when_t
     assert_eq!(server.number(bars), server.number(trades), "views saw each trade once");
     let again = program.run(&server.words("load", Some(&folder))).with_code(0).json();
     assert_eq!(again["load"]["rows"], 0, "{again}");
+}
+
+/// How long a server is away.
+fn away() -> Duration {
+    Duration::from_secs(if std::env::var_os("SPINWARD_SOAK").is_some() { 60 } else { 1 })
+}
+
+#[test]
+fn a_server_that_comes_back_from_an_old_backup_gets_again_what_it_had_lost_once_its_schema_is_mended() {
+    let program = Program::new();
+    let Some(mut server) = Server::own("backup") else { return };
+    server.run(&program);
+    program.run(&server.words("migrate", None)).with_code(0);
+    configure(&program, &server, &IN_SMALL_BLOCKS);
+    server.ask("ALTER TABLE hft.fills MODIFY COLUMN qty Int32");
+    server.kill();
+    let (data, backup) = (program.path("server"), program.path("copy"));
+    copy(&data, &backup);
+    server.run(&program);
+    server.ask("ALTER TABLE hft.fills MODIFY COLUMN qty Int64");
+
+    let url = server.url.clone();
+    let duration = format!("{}s", 10 + away().as_secs());
+    let words = words(&server, &url, &["--duration", &duration, "--pace", "realtime"]);
+    let mut session = program.command(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let rows = |server: &Server| server.number("SELECT count() FROM hft.market_data");
+    while rows(&server) < 5_000 {
+        assert_eq!(session.try_wait().unwrap(), None, "the session runs");
+    }
+    server.kill();
+    std::fs::remove_dir_all(&data).unwrap();
+    std::fs::rename(&backup, &data).unwrap();
+    std::thread::park_timeout(away());
+    server.run(&program);
+    let mut said = BufReader::new(session.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let told = said.find(|line| line.contains("fills.qty is Int32")).expect("it is told");
+    assert!(told.contains("run `spinward clickhouse migrate`, or mend the table"), "{told}");
+    assert_eq!(rows(&server), 0, "nothing is written to a schema that is not this program's");
+    server.ask("ALTER TABLE hft.fills MODIFY COLUMN qty Int64");
+    assert!(said.any(|line| line == "ClickHouse is back"));
+    let summary = summary(session);
+    let end = &summary["clickhouse"];
+    assert_eq!((end["is_whole"].as_bool(), end["is_verified"].as_bool()), (Some(true), Some(true)), "{end}");
+    let verified =
+        program.run(&server.words("verify", Some(&session_of(&program, &summary)))).with_code(0).json();
+    assert_eq!(verified["tables"]["market_data"], summary["events"], "{verified}");
+}
+
+/// Files and folders.
+fn copy(from: &Path, to: &Path) {
+    let status = std::process::Command::new("cp").arg("-a").args([from, to]).status().unwrap();
+    assert!(status.success());
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::setup::{configuration, text};
 use crate::support::Program;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -71,7 +72,9 @@ fn every_family_of_the_exchange_moves_while_a_session_trades_and_faults_strike()
     let words = ["run", "--config", "session.toml", "--feed", &feed, "--venue", &venue, "--duration", "1h"];
     let quietly = ["--idle", "park", "--metrics", "off", "--quiet"];
     let mut session = program.command(&[&words[..], &quietly].concat());
-    let _session = Process(session.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let told = program.path("told");
+    session.stdout(Stdio::null()).stderr(File::create(&told).unwrap());
+    let _session = Process(session.spawn().unwrap());
 
     let mut seen = Seen::default();
     let control = |line: &str| {
@@ -100,7 +103,13 @@ fn every_family_of_the_exchange_moves_while_a_session_trades_and_faults_strike()
         if *seen.families() == table() && seen.unmoved().is_empty() && rounds > 40 {
             break;
         }
-        assert!(Instant::now() < deadline, "never moved: {:?}\n{}", seen.unmoved(), scrape(&metrics).text);
+        assert!(
+            Instant::now() < deadline,
+            "never moved: {:?}\n{}\nthe session: {}",
+            seen.unmoved(),
+            scrape(&metrics).text,
+            std::fs::read_to_string(&told).unwrap()
+        );
         rounds += 1;
         std::thread::park_timeout(Duration::from_millis(20));
     }

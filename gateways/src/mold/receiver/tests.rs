@@ -203,6 +203,75 @@ fn a_receiver_that_joins_late_begins_with_what_it_sees_first() {
     assert_eq!(test.packet(Line::B, 0, &data(14_757_721, 2)), [SESSION, "14757721", "14757722"]);
 }
 
+/// On a network: what was before is in a snapshot, and any packet may be damaged.
+fn confirming() -> ReceiverConfig {
+    ReceiverConfig { next_sequence: None, confirms_start: true, ..ReceiverConfig::default() }
+}
+
+/// A packet of another session, and one from far away.
+fn damaged(first: u64) -> [Vec<u8>; 2] {
+    let [mut other, mut far] = [data(first, 1), data(first, 1)];
+    other[0] ^= 0x21;
+    far[10..18].copy_from_slice(&(first | 1 << 50).to_be_bytes());
+    [other, far]
+}
+
+#[test]
+fn a_damaged_first_packet_does_not_say_where_the_stream_begins() {
+    for first in damaged(4) {
+        let mut test = Test::new(confirming());
+        assert_eq!(test.packet(Line::A, 0, &first), NONE);
+        assert_eq!(test.packet(Line::B, 1, &data(4, 2)), NONE);
+        assert_eq!(test.0.next_sequence(), None);
+        assert_eq!(test.packet(Line::A, 2, &data(6, 1)), [SESSION, "4", "5", "6"]);
+        assert_eq!((test.0.counters().implausible, test.0.counters().lost), (1, 0));
+        // From now on it is as always.
+        assert_eq!(test.packet(Line::B, 3, &data(7, 1)), ["7"]);
+    }
+    let mut test = Test::new(confirming());
+    assert_eq!(test.packet(Line::A, 0, &data(4, 1)), NONE);
+    assert_eq!(test.packet(Line::A, 1, &damaged(5)[0]), NONE);
+    assert_eq!(test.packet(Line::A, 2, &data(6, 1)), NONE);
+    assert_eq!(test.packet(Line::A, 3, &data(7, 1)), [SESSION, "6", "7"]);
+}
+
+#[test]
+fn a_start_is_borne_out_by_the_other_line_by_its_neighbours_or_by_itself_later() {
+    let first = data(4, 2);
+    let mut test = Test::new(confirming());
+    assert_eq!(test.packet(Line::A, 0, &first), NONE);
+    assert_eq!(test.packet(Line::B, 0, &first), [SESSION, "4", "5"]);
+    // A duplicate of a damaged packet is damaged.
+    let mut test = Test::new(confirming());
+    assert_eq!(test.packet(Line::A, 0, &first), NONE);
+    assert_eq!(test.packet(Line::A, 1_999, &first), NONE);
+    assert_eq!(test.packet(Line::A, 2_000, &first), [SESSION, "4", "5"]);
+    assert_eq!(test.0.counters().duplicates, [4, 0, 0]);
+    // The second one overtook the first.
+    let mut test = Test::new(confirming());
+    assert_eq!(test.packet(Line::A, 0, &data(6, 1)), NONE);
+    assert_eq!(test.packet(Line::A, 1, &first), [SESSION, "4", "5", "6"]);
+    // A snapshot came before anything: it goes on behind it.
+    let mut test = Test::new(confirming());
+    assert_eq!(test.packet(Line::A, 0, &first), NONE);
+    test.0.resume_at(at(1), 5, &mut |_| panic!("nothing is told yet"));
+    assert_eq!(test.packet(Line::B, 2, &data(6, 1)), [SESSION, "5", "6"]);
+}
+
+#[test]
+fn the_next_session_begins_with_two_packets_too() {
+    let mut test = Test::new(confirming());
+    test.packet(Line::A, 0, &data(1, 1));
+    assert_eq!(test.packet(Line::A, 0, &end(2)), [SESSION, "1", "EndOfSession { next_sequence: 2 }"]);
+    let [mut first, mut second] = [data(1, 1), data(2, 1)];
+    for packet in [&mut first, &mut second] {
+        packet[..4].copy_from_slice(b"DAY2");
+    }
+    assert_eq!(test.packet(Line::A, 1, &damaged(1)[0]), NONE);
+    assert_eq!(test.packet(Line::A, 2, &first), NONE);
+    assert_eq!(test.packet(Line::A, 3, &second), ["Session(\"DAY2\")", "1", "2"]);
+}
+
 #[test]
 fn after_a_snapshot_the_stream_goes_on_behind_it_with_what_waited() {
     let mut test = Test::new(ReceiverConfig::default());
