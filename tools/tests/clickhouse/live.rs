@@ -38,6 +38,24 @@ fn summary(session: Child) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {told}"))
 }
 
+/// A session that writes to this server with these options.
+fn start(program: &Program, server: &Server, url: &str, options: &[&str]) -> Child {
+    let mut command = program.command(&words(server, url, options));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// The writer says that the server has all of the session, and a look of our own finds it so. Gives that look.
+fn all_there(program: &Program, server: &Server, summary: &Value) -> Value {
+    let end = &summary["clickhouse"];
+    assert_eq!((end["is_whole"].as_bool(), end["is_verified"].as_bool()), (Some(true), Some(true)), "{end}");
+    assert_eq!(end["trouble"], Value::Null);
+    let session = session_of(program, summary);
+    let verified = program.run(&server.words("verify", Some(&session))).with_code(0).json();
+    assert_eq!(verified["is_equal"], true, "{verified}");
+    assert_eq!(verified["tables"]["market_data"], summary["events"], "{verified}");
+    verified
+}
+
 fn exported(program: &Program, summary: &Value) -> (PathBuf, Option<String>) {
     let session = session_of(program, summary);
     let mark = std::fs::read_to_string(session.join("exported")).ok();
@@ -52,8 +70,7 @@ fn a_server_that_is_killed_and_stopped_under_a_session_has_every_row_once_when_t
     program.run(&server.words("migrate", None)).with_code(0);
     configure(&program, &server, &IN_SMALL_BLOCKS);
     let url = server.url.clone();
-    let words = words(&server, &url, &["--duration", "15s", "--pace", "realtime"]);
-    let mut session = program.command(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut session = start(&program, &server, &url, &["--duration", "15s", "--pace", "realtime"]);
     let rows = |server: &Server| server.number("SELECT count() FROM hft.market_data");
     let mut had = 0;
     // Blocks come each 50 ms, so a kill meets some of them on their way.
@@ -67,15 +84,9 @@ fn a_server_that_is_killed_and_stopped_under_a_session_has_every_row_once_when_t
         had = rows(&server);
     }
     let summary = summary(session);
-    let end = &summary["clickhouse"];
-    assert_eq!((end["is_whole"].as_bool(), end["is_verified"].as_bool()), (Some(true), Some(true)), "{end}");
-    assert_eq!(end["trouble"], Value::Null);
+    let verified = all_there(&program, &server, &summary);
     let (folder, mark) = exported(&program, &summary);
     assert!(mark.unwrap().trim_end().ends_with(&format!("{}/live, verified", &server.url[7..])));
-
-    let verified = program.run(&server.words("verify", Some(&folder))).with_code(0).json();
-    assert_eq!(verified["is_equal"], true, "{verified}");
-    assert_eq!(verified["tables"]["market_data"], summary["events"], "{verified}");
     assert_eq!(verified["tables"]["fills"], summary["fills"]);
     assert_eq!(verified["tables"]["risk_log"], summary["intents"]);
     assert_eq!(verified["tables"]["sessions"], 1);
@@ -107,8 +118,7 @@ fn a_server_that_comes_back_from_an_old_backup_gets_again_what_it_had_lost_once_
 
     let url = server.url.clone();
     let duration = format!("{}s", 10 + away().as_secs());
-    let words = words(&server, &url, &["--duration", &duration, "--pace", "realtime"]);
-    let mut session = program.command(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut session = start(&program, &server, &url, &["--duration", &duration, "--pace", "realtime"]);
     let rows = |server: &Server| server.number("SELECT count() FROM hft.market_data");
     while rows(&server) < 5_000 {
         assert_eq!(session.try_wait().unwrap(), None, "the session runs");
@@ -125,11 +135,7 @@ fn a_server_that_comes_back_from_an_old_backup_gets_again_what_it_had_lost_once_
     server.ask("ALTER TABLE hft.fills MODIFY COLUMN qty Int64");
     assert!(said.any(|line| line == "ClickHouse is back"));
     let summary = summary(session);
-    let end = &summary["clickhouse"];
-    assert_eq!((end["is_whole"].as_bool(), end["is_verified"].as_bool()), (Some(true), Some(true)), "{end}");
-    let verified =
-        program.run(&server.words("verify", Some(&session_of(&program, &summary)))).with_code(0).json();
-    assert_eq!(verified["tables"]["market_data"], summary["events"], "{verified}");
+    all_there(&program, &server, &summary);
 }
 
 /// Files and folders.
@@ -145,8 +151,7 @@ fn a_session_whose_server_never_comes_is_whole_and_says_how_to_load_it() {
     configure(&program, &server, &[("catch_up = \"30s\"", "catch_up = \"100ms\"")]);
     // The login of a command line is in no manifest.
     let url = server.url.replace("http://", "http://default:@");
-    let words = words(&server, &url, &["--duration", "1s", "--pace", "max"]);
-    let session = program.command(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let session = start(&program, &server, &url, &["--duration", "1s", "--pace", "max"]);
     let summary = summary(session);
     let end = &summary["clickhouse"];
     assert_eq!((end["rows"].as_u64(), end["is_whole"].as_bool()), (Some(0), Some(false)), "{end}");
@@ -177,8 +182,7 @@ fn a_session_is_refused_while_a_column_differs_and_goes_on_when_its_rows_are_ref
     assert!(!program.path("sessions").exists(), "nothing was begun");
     server.ask("ALTER TABLE hft.fills MODIFY COLUMN qty Int64");
 
-    let words = words(&server, &url, &["--duration", "8s", "--pace", "realtime"]);
-    let mut session = program.command(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut session = start(&program, &server, &url, &["--duration", "8s", "--pace", "realtime"]);
     while server.number("SELECT count() FROM hft.market_data") == 0 {
         assert_eq!(session.try_wait().unwrap(), None, "the session runs");
     }
@@ -196,9 +200,5 @@ fn a_session_is_refused_while_a_column_differs_and_goes_on_when_its_rows_are_ref
     );
     server.ask("ALTER TABLE hft.market_data DROP CONSTRAINT none");
     let summary = summary(session);
-    let end = &summary["clickhouse"];
-    assert_eq!((end["is_whole"].as_bool(), end["is_verified"].as_bool()), (Some(true), Some(true)), "{end}");
-    let verified =
-        program.run(&server.words("verify", Some(&session_of(&program, &summary)))).with_code(0).json();
-    assert_eq!(verified["tables"]["market_data"], summary["events"], "{verified}");
+    all_there(&program, &server, &summary);
 }

@@ -2,7 +2,9 @@
 //! must be the same, whatever happens to the wires.
 
 use crate::floor::{Floor, executions, summary_of};
-use crate::setup::{digests, latest, replay, session_of, text};
+use crate::kill::seed;
+use crate::setup::{Draws, digests, latest, replay, session_of, text};
+use crate::snapshot::assert_goes_on_from_anywhere;
 use crate::support::Program;
 
 #[test]
@@ -42,6 +44,10 @@ fn lost_packets_and_lost_connections_leave_both_ends_with_the_same_orders_positi
     floor.agree(&summary);
     let folder = session_of(&floor.program, &summary);
     assert_eq!(digests(&replay(&floor.program, &folder, "fused")), digests(&summary));
+    // Reports of a venue, quarantines and their ends are in a snapshot as everything else is.
+    let seed = seed();
+    println!("SPINWARD_SEED={seed}");
+    assert_goes_on_from_anywhere(&floor.program, &folder, &mut Draws(seed), 8);
 }
 
 #[test]

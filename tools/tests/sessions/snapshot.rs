@@ -37,7 +37,12 @@ fn begin_anew(session: &Path) {
 }
 
 /// From many frames of this session: the same digests as without.
-fn assert_goes_on_from_anywhere(program: &Program, session: &Path, draws: &mut Draws, rounds: usize) {
+pub(crate) fn assert_goes_on_from_anywhere(
+    program: &Program,
+    session: &Path,
+    draws: &mut Draws,
+    rounds: usize,
+) {
     let expected = replay(program, session, "fused");
     let frames = expected["frames"].as_u64().unwrap();
     for round in 0..rounds {
