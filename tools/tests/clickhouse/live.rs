@@ -97,7 +97,7 @@ fn a_server_that_is_killed_and_stopped_under_a_session_has_every_row_once_when_t
     assert_eq!(again["load"]["rows"], 0, "{again}");
 }
 
-/// How long a server is away.
+/// How long a server is away: a minute with `SPINWARD_SOAK`.
 fn away() -> Duration {
     Duration::from_secs(if std::env::var_os("SPINWARD_SOAK").is_some() { 60 } else { 1 })
 }
