@@ -1,11 +1,16 @@
 //! The ingress ring (frames) and the egress ring (orders): plain rings without lanes.
 
+use crate::memory::prefetch_write;
 use crate::risk::{Egress, Outbound};
 use crate::words::{Clock, Frame, FrameHeader, Ticks};
 use disruptor::{
     BusySpin, EventPoller, MultiConsumerBarrier, Polling, Producer, SingleConsumerBarrier, SingleProducer,
     SingleProducerBarrier, build_single_producer,
 };
+
+/// Slots that a producer asks for ahead of its own: consumers on other cores have read them a round ago.
+const FRAMES_AHEAD: usize = 4;
+const ORDERS_AHEAD: usize = 1;
 
 /// Where the sequencer puts frames.
 pub(super) struct FrameProducer {
@@ -22,6 +27,7 @@ impl FrameProducer {
                 if let Some(to) = frame.payload.get_mut(..payload.len()) {
                     to.copy_from_slice(payload);
                 }
+                prefetch_write(frame, FRAMES_AHEAD);
             })
             .is_ok()
     }
@@ -120,7 +126,11 @@ impl EgressProducer {
 impl Egress for EgressProducer {
     #[inline]
     fn send(&mut self, outbound: &Outbound) -> bool {
-        let has_room = self.producer.try_publish(|slot| *slot = *outbound).is_ok();
+        let put = |slot: &mut Outbound| {
+            *slot = *outbound;
+            prefetch_write(slot, ORDERS_AHEAD);
+        };
+        let has_room = self.producer.try_publish(put).is_ok();
         if has_room && let Some(clock) = &self.clock {
             self.sent = clock.ticks();
         }
