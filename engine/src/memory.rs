@@ -121,10 +121,10 @@ pub(crate) fn prefetch<T>(at: &T) {
 /// Asks for the lines of the element that lies `ahead` elements behind `at`, to write them: another core that has read them gives them up now, not when the
 /// write waits for it. Waits for nothing, changes nothing; there need be no such element.
 #[inline(always)]
-pub(crate) fn prefetch_write<T>(at: &T, ahead: usize) {
+pub(crate) fn prefetch_write<T>(at: *const T, ahead: usize) {
     #[cfg(target_arch = "x86_64")]
     {
-        let element = std::ptr::from_ref(at).wrapping_add(ahead).cast::<u8>();
+        let element = at.wrapping_add(ahead).cast::<u8>();
         for line in (0..size_of::<T>()).step_by(LINE_BYTES) {
             let line = element.wrapping_add(line);
             // As an instruction: the compiler makes a plain prefetch of it, as the oldest x86-64 processors do nothing at `prefetchw`.

@@ -21,15 +21,18 @@ impl FrameProducer {
     /// Puts one frame; false if the ring is full. `payload` is at most a frame's, and `header.bytes` its length.
     #[inline]
     pub(super) fn publish(&mut self, header: &FrameHeader, payload: &[u8]) -> bool {
-        self.producer
-            .try_publish(|frame| {
-                frame.header = *header;
-                if let Some(to) = frame.payload.get_mut(..payload.len()) {
-                    to.copy_from_slice(payload);
-                }
-                prefetch_write(frame, FRAMES_AHEAD);
-            })
-            .is_ok()
+        let mut slot = std::ptr::null();
+        let put = |frame: &mut Frame| {
+            frame.header = *header;
+            if let Some(to) = frame.payload.get_mut(..payload.len()) {
+                to.copy_from_slice(payload);
+            }
+            slot = frame;
+        };
+        let has_room = self.producer.try_publish(put).is_ok();
+        // Not before the cursor, which somebody waits for.
+        prefetch_write(slot, FRAMES_AHEAD);
+        has_room
     }
 }
 
@@ -126,14 +129,16 @@ impl EgressProducer {
 impl Egress for EgressProducer {
     #[inline]
     fn send(&mut self, outbound: &Outbound) -> bool {
+        let mut place = std::ptr::null();
         let put = |slot: &mut Outbound| {
             *slot = *outbound;
-            prefetch_write(slot, ORDERS_AHEAD);
+            place = slot;
         };
         let has_room = self.producer.try_publish(put).is_ok();
         if has_room && let Some(clock) = &self.clock {
             self.sent = clock.ticks();
         }
+        prefetch_write(place, ORDERS_AHEAD);
         has_room
     }
 }
