@@ -260,8 +260,17 @@ impl RecordReader {
 
     fn open_segment_ended(&mut self, what: &str) -> Result<(), JournalError> {
         let at = self.at;
-        match self.follower()? {
-            Follower::GoesOn(open) if open.header.version > 1 && open.seal.is_some() => {
+        let follower = self.follower()?;
+        let is_odd = match &follower {
+            Follower::GoesOn(open) => open.header.version > 1 && open.seal.is_some(),
+            Follower::Elsewhere(_) | Follower::Headless(_) => true,
+            Follower::Nothing(_) => false,
+        };
+        if is_odd && self.has_grown()? {
+            return Ok(());
+        }
+        match follower {
+            Follower::GoesOn(_) if is_odd => {
                 let what = "its seal is gone: the segment behind it is sealed".to_owned();
                 return Err(self.corrupt(SEAL_OFFSET, what));
             }
@@ -293,6 +302,17 @@ impl RecordReader {
             }
         }
         Ok(())
+    }
+
+    /// Reads the segment in hand once more: of a session that runs, there may be more of it, or its seal, than when it was read.
+    fn has_grown(&mut self) -> Result<bool, JournalError> {
+        let Loaded::Used(open) = self.load(self.open.index)? else { return Ok(false) };
+        let is_more = matches!(check_record(&open.bytes, self.at, open.seed), RecordCheck::Valid(_));
+        let has_grown = open.seal.is_some() || is_more;
+        if has_grown {
+            self.open = open;
+        }
+        Ok(has_grown)
     }
 
     fn sealed_segment_ended(&mut self, seal: Seal) -> Result<(), JournalError> {
@@ -458,6 +478,10 @@ impl RecordReader {
 
     fn follower(&mut self) -> Result<Follower, JournalError> {
         let index = self.open.index + 1;
+        if self.segments.get(index).is_none() {
+            // A session that runs has made more of them.
+            self.segments = segments_of(&self.folder)?;
+        }
         let Some((number, _)) = self.segments.get(index) else { return Ok(Follower::Nothing(None)) };
         if *number != self.open.header.number + 1 {
             return Err(self.missing());

@@ -1,7 +1,9 @@
 //! Reading while writing.
 
 use crate::common::{TINY, append, folder, frame, journaled};
-use spinward_recorder::{AppendError, Followed, JournalConfig, JournalFollower, JournalWriter, Preparer};
+use spinward_recorder::{
+    AppendError, Followed, JournalConfig, JournalFollower, JournalReader, JournalWriter, Preparer,
+};
 use std::time::Duration;
 
 #[test]
@@ -56,4 +58,28 @@ fn a_follower_on_another_thread_sees_every_frame_whole_while_segments_come_and_g
         }
         writer.finish().unwrap();
     });
+}
+
+/// A reader is no follower, but whoever reads a session that runs sees a whole beginning of it, however slow it reads: what it has read of a segment may be
+/// older than what it then finds behind it.
+#[test]
+fn a_reader_that_is_slower_than_the_writer_gives_all_that_was_there_and_finds_no_damage() {
+    let sizes = vec![96; 400];
+    for begun in [0, 1, 31, 32, 33, 70] {
+        let folder = folder();
+        let preparer = Preparer::manual();
+        let mut writer = JournalWriter::create(folder.path(), &TINY, &preparer).unwrap();
+        let frames: Vec<_> = (1..).zip(&sizes).map(|(sequence, bytes)| frame(sequence, *bytes)).collect();
+        let (before, after) = frames.split_at(begun);
+        before.iter().for_each(|frame| append(&mut writer, &preparer, frame));
+        let mut reader = JournalReader::open(folder.path()).unwrap();
+        after.iter().for_each(|frame| append(&mut writer, &preparer, frame));
+        writer.finish().unwrap();
+        let mut count = 0;
+        while let Some(frame) = reader.next().unwrap() {
+            count += 1;
+            assert_eq!(frame.sequence, count);
+        }
+        assert_eq!((count, reader.cut()), (400, None), "{begun} frames were there at first");
+    }
 }
