@@ -1,8 +1,10 @@
 //! [`LineSocket`]: the UDP socket of a line, and what the kernel knows of its packets: when each came, and how many it had to drop.
 
 use super::feed::MoldFeedError;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, RecvMsg, cmsg_space, recvmsg, setsockopt, sockopt};
-use nix::sys::time::TimeSpec;
+use nix::sys::socket::{
+    ControlMessageOwned, MsgFlags, RecvMsg, TimestampingFlag, Timestamps, cmsg_space, recvmsg, setsockopt,
+    sockopt,
+};
 use socket2::{Domain, Protocol, Socket, Type};
 use spinward_engine::words::Nanos;
 use std::io::{self, IoSliceMut};
@@ -16,7 +18,7 @@ pub struct LineOptions {
     pub receive_buffer_bytes: usize,
     /// Microseconds that the driver of the network card is polled by the reader itself (`SO_BUSY_POLL`); 0: not. Nothing on loopback.
     pub busy_poll_us: u32,
-    /// Whether the kernel is to stamp packets (`SO_TIMESTAMPNS`) and to tell its drops (`SO_RXQ_OVFL`).
+    /// Whether the kernel is to stamp packets (`SO_TIMESTAMPING`, in software: on its own clock, whatever the network card has) and to tell its drops (`SO_RXQ_OVFL`).
     pub has_kernel_stamps: bool,
 }
 
@@ -71,8 +73,10 @@ impl LineSocket {
             notices.push(format!("line {address}: the kernel does not {what}: {why}; {mend}"));
         };
         if options.has_kernel_stamps {
-            if let Err(why) = setsockopt(&socket, sockopt::ReceiveTimestampns, &true) {
-                refused("stamp packets (SO_TIMESTAMPNS)", "their wait in the kernel is not known", &why);
+            let stamps =
+                TimestampingFlag::SOF_TIMESTAMPING_RX_SOFTWARE | TimestampingFlag::SOF_TIMESTAMPING_SOFTWARE;
+            if let Err(why) = setsockopt(&socket, sockopt::Timestamping, &stamps) {
+                refused("stamp packets (SO_TIMESTAMPING)", "their wait in the kernel is not known", &why);
             }
             if let Err(why) = setsockopt(&socket, sockopt::RxqOvfl, &1) {
                 refused("tell its drops (SO_RXQ_OVFL)", "a drop shows as a gap only", &why);
@@ -90,7 +94,7 @@ impl LineSocket {
         if address.ip().is_multicast() {
             socket.join_multicast_v4(address.ip(), &interface).map_err(fail("join the group"))?;
         }
-        let control = vec![0; cmsg_space::<TimeSpec>() + cmsg_space::<u32>()].into_boxed_slice();
+        let control = vec![0; cmsg_space::<Timestamps>() + cmsg_space::<u32>()].into_boxed_slice();
         Ok(Self { socket, control, dropped: 0, drops: 0 })
     }
 
@@ -115,9 +119,9 @@ impl LineSocket {
         let mut datagram = Datagram { bytes: received.bytes, kernel_time: None };
         // Never cut: there is room for both. Without them the packet is as good.
         for message in received.cmsgs().into_iter().flatten() {
-            if let ControlMessageOwned::ScmTimestampns(time) = message {
+            if let ControlMessageOwned::ScmTimestampsns(Timestamps { system: time, .. }) = message {
                 let nanos = time.tv_sec().saturating_mul(1_000_000_000).saturating_add(time.tv_nsec());
-                datagram.kernel_time = Some(Nanos::new(nanos));
+                datagram.kernel_time = Some(Nanos::new(nanos)).filter(|time| *time > Nanos::ZERO);
             } else if let ControlMessageOwned::RxqOvfl(count) = message {
                 *drops += u64::from(count.wrapping_sub(*dropped));
                 *dropped = count;
