@@ -286,7 +286,7 @@ impl Receiver {
         out: &mut impl FnMut(ReceiverAction<'_>),
     ) {
         let (near, later) = (self.window.places(), self.config.reorder_within);
-        match self.start.ask(line, now, packet, near, later) {
+        match self.start.ask(line, now, (packet, bytes), near, later) {
             Says::Nothing => count(&mut self.counters.duplicates, line, u64::from(packet.count())),
             Says::Other => {
                 self.counters.implausible += u64::from(self.start.keep(line, now, packet, bytes));

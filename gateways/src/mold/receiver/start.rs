@@ -36,20 +36,20 @@ impl Start {
         Self { found: None, bytes: Vec::with_capacity(packet_bytes) }
     }
 
-    /// Holds a packet against the one before it: of the same session, and no further than `near` from it, on the other line, under another number, or
-    /// `later` than that.
+    /// Holds a packet against the one before it: of the same session, and no further than `near` from it, on the other line, another datagram, or `later`
+    /// than that.
     pub(super) fn ask(
         &self,
         line: Line,
         now: Nanos,
-        packet: &Downstream<'_>,
+        (packet, bytes): (&Downstream<'_>, &[u8]),
         near: u64,
         later: Nanos,
     ) -> Says {
         let (session, sequence) = (packet.header().session, packet.header().sequence.get());
         match self.found {
             Some(found) if found.session == session && found.sequence.abs_diff(sequence) <= near => {
-                let is_once_more = found.line == line && found.sequence == sequence;
+                let is_once_more = found.line == line && self.bytes == bytes;
                 if is_once_more && now < found.at.after(later) { Says::Nothing } else { Says::Same }
             }
             Some(_) | None => Says::Other,

@@ -247,6 +247,12 @@ fn a_start_is_borne_out_by_the_other_line_by_its_neighbours_or_by_itself_later()
     assert_eq!(test.packet(Line::A, 1_999, &first), NONE);
     assert_eq!(test.packet(Line::A, 2_000, &first), [SESSION, "4", "5"]);
     assert_eq!(test.0.counters().duplicates, [4, 0, 0]);
+    // A heartbeat, and what it announced.
+    let mut test = Test::new(confirming());
+    let mut heartbeat = Vec::new();
+    PacketBuilder::new(session(), 4, 1_472).heartbeat(&mut |bytes| heartbeat = bytes.to_vec());
+    assert_eq!(test.packet(Line::A, 0, &heartbeat), NONE);
+    assert_eq!(test.packet(Line::A, 1, &first), [SESSION, "4", "5"]);
     // The second one overtook the first.
     let mut test = Test::new(confirming());
     assert_eq!(test.packet(Line::A, 0, &data(6, 1)), NONE);
