@@ -105,6 +105,8 @@ pub struct LiveDriver {
     since_look: u32,
     /// A message has entered since the last look at any socket.
     has_entered: bool,
+    /// The last frame that has entered.
+    frame: u64,
     /// The clock as it was read last.
     time: Nanos,
     payload: [u8; FRAME_PAYLOAD_BYTES],
@@ -150,6 +152,7 @@ impl LiveDriver {
             offered: None,
             since_look: 0,
             has_entered: false,
+            frame: 0,
             time: start,
             payload: [0; FRAME_PAYLOAD_BYTES],
             last_time: start,
@@ -346,13 +349,14 @@ impl Driver for LiveDriver {
         self.encoded
     }
 
-    fn next(&mut self, _: u64) -> Next<'_> {
+    fn next(&mut self, done: u64) -> Next<'_> {
         let (offer, time) = match self.offered {
             Some(offered) => offered,
             None => {
                 let Some(offered) = self.look() else {
                     if self.is_closing && self.is_venue_over {
-                        return Next::End;
+                        // An engine that is behind may still send an order, which is to be refused and the refusal heard.
+                        return if done >= self.frame { Next::End } else { Next::WaitForEngine };
                     }
                     self.counters.waits_for_feed.add(1);
                     return Next::Wait;
@@ -379,7 +383,8 @@ impl Driver for LiveDriver {
         }
     }
 
-    fn advance(&mut self, _: u64) {
+    fn advance(&mut self, frame: u64) {
+        self.frame = frame;
         let Some((offer, time)) = self.offered.take() else { return };
         self.last_time = time;
         match offer {
@@ -404,6 +409,10 @@ impl Driver for LiveDriver {
     fn now(&self) -> Nanos {
         // An operator's command comes between two messages: not before the last, and not after one that is offered.
         self.last_time
+    }
+
+    fn entered(&mut self, frame: u64) {
+        self.frame = frame;
     }
 
     fn stop(&mut self) {
