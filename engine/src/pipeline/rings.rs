@@ -30,8 +30,10 @@ impl FrameProducer {
             slot = frame;
         };
         let has_room = self.producer.try_publish(put).is_ok();
-        // Not before the cursor, which somebody waits for.
-        prefetch_write(slot, FRAMES_AHEAD);
+        if has_room {
+            // Not before the cursor, which somebody waits for.
+            prefetch_write(slot, FRAMES_AHEAD);
+        }
         has_room
     }
 }
@@ -135,10 +137,12 @@ impl Egress for EgressProducer {
             place = slot;
         };
         let has_room = self.producer.try_publish(put).is_ok();
-        if has_room && let Some(clock) = &self.clock {
-            self.sent = clock.ticks();
+        if has_room {
+            if let Some(clock) = &self.clock {
+                self.sent = clock.ticks();
+            }
+            prefetch_write(place, ORDERS_AHEAD);
         }
-        prefetch_write(place, ORDERS_AHEAD);
         has_room
     }
 }

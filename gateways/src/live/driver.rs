@@ -420,3 +420,6 @@ impl Driver for LiveDriver {
         self.close(time);
     }
 }
+
+#[cfg(test)]
+mod tests;

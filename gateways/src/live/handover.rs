@@ -314,6 +314,26 @@ mod tests {
     }
 
     #[test]
+    fn a_damaged_first_packet_is_not_believed() {
+        let (mut threaded, sender) = start();
+        let mut builder = PacketBuilder::new(Alpha::new("TEST").unwrap(), 1, 1_400);
+        let mut message = [0; 40];
+        message[..8].copy_from_slice(&1u64.to_be_bytes());
+        builder.push(&message, &mut |_| {}).unwrap();
+        builder.flush(&mut |packet| {
+            let mut damaged = packet.to_vec();
+            // A letter of the session.
+            damaged[3] ^= 1;
+            for packet in [&damaged, packet] {
+                sender.send(packet).unwrap();
+            }
+        });
+        send(&sender, &mut builder, 2..=9);
+        let mut queue = Queue::new(64, 4_096);
+        assert_eq!(take(&mut threaded, &mut queue, 9), (1..=9).collect::<Vec<_>>());
+    }
+
+    #[test]
     fn a_stream_that_has_begun_says_where_and_one_that_has_not_begins_where_it_is_told() {
         let any = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
         let login = crate::soup::ClientConfig::new(Alpha::BLANK, Alpha::BLANK);

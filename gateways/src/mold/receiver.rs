@@ -269,15 +269,21 @@ impl Receiver {
             }
         };
         count(&mut self.counters.packets, line, 1);
-        if self.config.confirms_start && self.is_start(packet.header()) {
-            return self.on_start(line, now, &packet, bytes, out);
+        if self.is_under_way(packet.header().session) {
+            self.on_ours(line, now, &packet, out);
+        } else {
+            self.on_beginning(line, now, &packet, bytes, out);
         }
-        self.on_readable(line, now, &packet, out);
     }
 
-    /// A packet that would say what session it is, or where the stream begins.
+    #[inline]
+    fn is_under_way(&self, session: Session) -> bool {
+        self.is_told && self.next.is_some() && self.session == Some(session)
+    }
+
+    /// A packet that is not of the session under way, or is the first one of it.
     #[cold]
-    fn on_start(
+    fn on_beginning(
         &mut self,
         line: Line,
         now: Nanos,
@@ -285,6 +291,17 @@ impl Receiver {
         bytes: &[u8],
         out: &mut impl FnMut(ReceiverAction<'_>),
     ) {
+        let is_start = match self.session {
+            Some(session) if session == packet.header().session => self.next.is_none(),
+            Some(_) if !self.is_ended => {
+                self.counters.foreign += 1;
+                return;
+            }
+            Some(_) | None => true,
+        };
+        if !self.config.confirms_start || !is_start {
+            return self.begin(line, now, packet, out);
+        }
         let (near, later) = (self.window.places(), self.config.reorder_within);
         match self.start.ask(line, now, (packet, bytes), near, later) {
             Says::Nothing => count(&mut self.counters.duplicates, line, u64::from(packet.count())),
@@ -293,37 +310,60 @@ impl Receiver {
             }
             Says::Same => {
                 let first = self.start.take();
-                let first =
-                    first.as_ref().and_then(|(line, bytes)| Some((*line, Downstream::parse(bytes).ok()?)));
-                let is_before =
-                    |first: &Downstream<'_>| first.header().sequence.get() <= packet.header().sequence.get();
-                match first {
-                    Some((from, first)) if is_before(&first) => {
-                        self.on_readable(from, now, &first, out);
-                        self.on_readable(line, now, packet, out);
+                let earlier = first.as_ref().and_then(|first| Some((first.line(), first.packet()?)));
+                let is_before = |earlier: &Downstream<'_>| {
+                    earlier.header().sequence.get() <= packet.header().sequence.get()
+                };
+                match earlier {
+                    Some((from, earlier)) if is_before(&earlier) => {
+                        self.begin(from, now, &earlier, out);
+                        self.on_ours(line, now, packet, out);
                     }
-                    first => {
-                        self.on_readable(line, now, packet, out);
-                        if let Some((from, first)) = first {
-                            self.on_readable(from, now, &first, out);
+                    earlier => {
+                        self.begin(line, now, packet, out);
+                        if let Some((from, earlier)) = earlier {
+                            self.on_ours(from, now, &earlier, out);
                         }
                     }
                 }
+                self.start.give_back(first);
             }
         }
     }
 
-    #[inline]
-    fn on_readable(
+    /// The first packet of a session; a new one begins when the one before is over.
+    fn begin(
         &mut self,
         line: Line,
         now: Nanos,
         packet: &Downstream<'_>,
         out: &mut impl FnMut(ReceiverAction<'_>),
     ) {
-        if !self.is_ours(packet.header(), out) {
-            return;
+        let session = packet.header().session;
+        if self.session.is_some_and(|before| before != session) {
+            // Numbers begin anew.
+            self.is_ending = false;
+            self.is_ended = false;
+            self.next = Some(1);
+            self.known = 1;
+            self.is_told = false;
         }
+        self.session = Some(session);
+        if !std::mem::replace(&mut self.is_told, true) {
+            out(ReceiverAction::Session(session));
+        }
+        self.on_ours(line, now, packet, out);
+    }
+
+    /// A packet of the session.
+    #[inline]
+    fn on_ours(
+        &mut self,
+        line: Line,
+        now: Nanos,
+        packet: &Downstream<'_>,
+        out: &mut impl FnMut(ReceiverAction<'_>),
+    ) {
         let mut sequence = packet.header().sequence.get();
         let end = sequence.saturating_add(u64::from(packet.count()));
         let next = match self.next {
@@ -391,45 +431,6 @@ impl Receiver {
         }
     }
 
-    /// Whether the packet would begin a session or the stream.
-    #[inline]
-    fn is_start(&self, header: &Header) -> bool {
-        match self.session {
-            Some(session) if session == header.session => self.next.is_none(),
-            Some(_) => self.is_ended,
-            None => true,
-        }
-    }
-
-    /// Whether the packet belongs to the session; a new one begins when the one before is over.
-    fn is_ours(&mut self, header: &Header, out: &mut impl FnMut(ReceiverAction<'_>)) -> bool {
-        match self.session {
-            Some(session) if session == header.session => {
-                if !std::mem::replace(&mut self.is_told, true) {
-                    out(ReceiverAction::Session(session));
-                }
-                true
-            }
-            Some(_) if !self.is_ended => {
-                self.counters.foreign += 1;
-                false
-            }
-            Some(_) => {
-                // Numbers begin anew.
-                self.is_ending = false;
-                self.is_ended = false;
-                self.next = Some(1);
-                self.known = 1;
-                self.begin(header.session, out);
-                true
-            }
-            None => {
-                self.begin(header.session, out);
-                true
-            }
-        }
-    }
-
     /// One damaged number must not carry the stream away: one that is further ahead than the window counts only when another packet near it
     /// came, or the same again later (heartbeats).
     fn is_plausible(&mut self, end: u64, now: Nanos) -> bool {
@@ -446,12 +447,6 @@ impl Receiver {
             self.far = Some((end, now));
         }
         is_confirmed
-    }
-
-    fn begin(&mut self, session: Session, out: &mut impl FnMut(ReceiverAction<'_>)) {
-        self.session = Some(session);
-        self.is_told = true;
-        out(ReceiverAction::Session(session));
     }
 
     #[inline]

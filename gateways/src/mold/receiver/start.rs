@@ -4,19 +4,33 @@ use super::Line;
 use crate::mold::packet::{Downstream, Session};
 use spinward_engine::words::Nanos;
 
-/// The packet, and when it came.
+/// The packet, if there is one, and room for the next.
 #[derive(Debug)]
 pub(super) struct Start {
     found: Option<Found>,
-    bytes: Vec<u8>,
+    room: Vec<u8>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Found {
+/// The packet, and when it came.
+#[derive(Debug)]
+pub(super) struct Found {
     line: Line,
     at: Nanos,
     session: Session,
     sequence: u64,
+    bytes: Vec<u8>,
+}
+
+impl Found {
+    /// What brought it.
+    pub(super) fn line(&self) -> Line {
+        self.line
+    }
+
+    /// As it was read when it came.
+    pub(super) fn packet(&self) -> Option<Downstream<'_>> {
+        Downstream::parse(&self.bytes).ok()
+    }
 }
 
 /// What another packet says of it.
@@ -33,7 +47,7 @@ pub(super) enum Says {
 impl Start {
     /// Room for a packet of this size without another allocation.
     pub(super) fn new(packet_bytes: usize) -> Self {
-        Self { found: None, bytes: Vec::with_capacity(packet_bytes) }
+        Self { found: None, room: Vec::with_capacity(packet_bytes) }
     }
 
     /// Holds a packet against the one before it: of the same session, and no further than `near` from it, on the other line, another datagram, or `later`
@@ -47,9 +61,9 @@ impl Start {
         later: Nanos,
     ) -> Says {
         let (session, sequence) = (packet.header().session, packet.header().sequence.get());
-        match self.found {
+        match &self.found {
             Some(found) if found.session == session && found.sequence.abs_diff(sequence) <= near => {
-                let is_once_more = found.line == line && self.bytes == bytes;
+                let is_once_more = found.line == line && found.bytes == bytes;
                 if is_once_more && now < found.at.after(later) { Says::Nothing } else { Says::Same }
             }
             Some(_) | None => Says::Other,
@@ -58,14 +72,26 @@ impl Start {
 
     /// Keeps a packet in the place of the one before it. True if there was one.
     pub(super) fn keep(&mut self, line: Line, now: Nanos, packet: &Downstream<'_>, bytes: &[u8]) -> bool {
-        self.bytes.clear();
-        self.bytes.extend_from_slice(bytes);
+        let before = self.take();
+        let is_replaced = before.is_some();
+        self.give_back(before);
+        let mut room = std::mem::take(&mut self.room);
+        room.extend_from_slice(bytes);
         let (session, sequence) = (packet.header().session, packet.header().sequence.get());
-        self.found.replace(Found { line, at: now, session, sequence }).is_some()
+        self.found = Some(Found { line, at: now, session, sequence, bytes: room });
+        is_replaced
     }
 
-    /// Gives the packet away, with the line that brought it.
-    pub(super) fn take(&mut self) -> Option<(Line, Vec<u8>)> {
-        self.found.take().map(|found| (found.line, std::mem::take(&mut self.bytes)))
+    /// Gives the packet away.
+    pub(super) fn take(&mut self) -> Option<Found> {
+        self.found.take()
+    }
+
+    /// Takes its memory back, for the next one.
+    pub(super) fn give_back(&mut self, found: Option<Found>) {
+        if let Some(found) = found {
+            self.room = found.bytes;
+            self.room.clear();
+        }
     }
 }
