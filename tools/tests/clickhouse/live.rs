@@ -30,6 +30,16 @@ fn configure(program: &Program, server: &Server, changes: &[(&str, &str)]) {
     std::fs::write(program.path(&server.database), config).unwrap();
 }
 
+/// A server of its own that runs, with its tables, for sessions that write to it in small blocks; `None`, said loudly, without one.
+fn own(name: &str) -> Option<(Program, Server)> {
+    let program = Program::new();
+    let mut server = Server::own(name)?;
+    server.run(&program);
+    program.run(&server.words("migrate", None)).with_code(0);
+    configure(&program, &server, &IN_SMALL_BLOCKS);
+    Some((program, server))
+}
+
 /// The end of a session, from its standard output.
 fn summary(session: Child) -> Value {
     let output = session.wait_with_output().unwrap();
@@ -64,11 +74,7 @@ fn exported(program: &Program, summary: &Value) -> (PathBuf, Option<String>) {
 
 #[test]
 fn a_server_that_is_killed_and_stopped_under_a_session_has_every_row_once_when_the_session_has_ended() {
-    let program = Program::new();
-    let Some(mut server) = Server::own("live") else { return };
-    server.run(&program);
-    program.run(&server.words("migrate", None)).with_code(0);
-    configure(&program, &server, &IN_SMALL_BLOCKS);
+    let Some((program, mut server)) = own("live") else { return };
     let url = server.url.clone();
     let mut session = start(&program, &server, &url, &["--duration", "15s", "--pace", "realtime"]);
     let rows = |server: &Server| server.number("SELECT count() FROM hft.market_data");
@@ -104,11 +110,7 @@ fn away() -> Duration {
 
 #[test]
 fn a_server_that_comes_back_from_an_old_backup_gets_again_what_it_had_lost_once_its_schema_is_mended() {
-    let program = Program::new();
-    let Some(mut server) = Server::own("backup") else { return };
-    server.run(&program);
-    program.run(&server.words("migrate", None)).with_code(0);
-    configure(&program, &server, &IN_SMALL_BLOCKS);
+    let Some((program, mut server)) = own("backup") else { return };
     server.ask("ALTER TABLE hft.fills MODIFY COLUMN qty Int32");
     server.kill();
     let (data, backup) = (program.path("server"), program.path("copy"));
@@ -170,11 +172,7 @@ fn a_session_whose_server_never_comes_is_whole_and_says_how_to_load_it() {
 
 #[test]
 fn a_session_is_refused_while_a_column_differs_and_goes_on_when_its_rows_are_refused_for_a_while() {
-    let program = Program::new();
-    let Some(mut server) = Server::own("older") else { return };
-    server.run(&program);
-    program.run(&server.words("migrate", None)).with_code(0);
-    configure(&program, &server, &IN_SMALL_BLOCKS);
+    let Some((program, mut server)) = own("older") else { return };
     server.ask("ALTER TABLE hft.fills MODIFY COLUMN qty Int32");
     let url = server.url.clone();
     let refused = program.run(&words(&server, &url, &[])).with_code(2);
