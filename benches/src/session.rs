@@ -9,6 +9,7 @@ use spinward_recorder::{
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
+use std::time::Duration;
 
 /// The journal of one round; its files go with it.
 pub struct Journal {
@@ -23,11 +24,20 @@ impl Journal {
     /// # Errors
     /// The preparer's thread cannot start.
     pub fn new(name: &str, frames: usize) -> Result<Self, LabError> {
+        Self::beside(&[], name, frames)
+    }
+
+    /// The same, its threads off these cores.
+    ///
+    /// # Errors
+    /// As [`Journal::new`].
+    pub fn beside(cores: &[usize], name: &str, frames: usize) -> Result<Self, LabError> {
         let name = name.replace(' ', "-");
         let folder = std::env::temp_dir().join(format!("spinward-bench-{}-{name}", std::process::id()));
         // A record has at most 128 bytes, and a traded frame brings some reports with it.
         let segment_bytes = (frames as u64 * 160).next_power_of_two().max(16 << 20);
-        Ok(Self { folder, preparer: Preparer::start().map_err(LabError::failed)?, segment_bytes })
+        let preparer = Preparer::start_beside(cores, Duration::ZERO).map_err(LabError::failed)?;
+        Ok(Self { folder, preparer, segment_bytes })
     }
 
     /// The writer.

@@ -23,8 +23,10 @@ mod taps;
 mod topology;
 mod runtime;
 mod side;
+mod aside;
 
 pub use agent::{StageStamp, StampMode};
+pub use aside::keep_off;
 pub use driver::{Driver, ExitStamps, Inbox, Next};
 pub use gap::{GAPS_WAITING_MAX, Gap, GapLog};
 pub use idle::IdleStrategy;

@@ -25,6 +25,12 @@ use std::sync::Arc;
 /// Most gaps of one thread that are listed for one interval, the longest ones; the others are in the sums.
 pub const GAPS_LISTED_MAX: usize = 64;
 
+/// Interrupts of devices, not of the processor's own timers and calls, that this core has had since the system began; 0 where that cannot be told.
+pub fn device_interrupts(core: usize) -> u64 {
+    let counts = CoreTables::read(Path::new("/proc")).of(core, Path::new("/sys"));
+    counts.interrupts.iter().filter(|(name, _)| counts::is_of_device(name)).map(|(_, count)| count).sum()
+}
+
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }

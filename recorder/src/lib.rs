@@ -15,6 +15,7 @@ mod map;
 mod storage;
 mod segment;
 mod durability;
+mod preparation;
 mod preparer;
 mod worker;
 mod appender;
@@ -72,7 +73,8 @@ pub use format::{
 };
 pub use interference::{
     GAPS_LISTED_MAX, GapRow, INTERFERENCE_FORMAT, Interference, InterferenceHeader, InterferenceLog,
-    InterferenceRow, InterferenceTotals, InterferenceWatch, Sample, ThreadTotals, read_interference,
+    InterferenceRow, InterferenceTotals, InterferenceWatch, Sample, ThreadTotals, device_interrupts,
+    read_interference,
 };
 pub use journal::{FrameRef, JournalReader, JournalWriter};
 pub use latency::{

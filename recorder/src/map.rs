@@ -3,7 +3,8 @@
 //! A [`Mapping`] gives its memory out only as `&[AtomicU64]`. So the writer, the preparer (which touches pages ahead of the writer) and
 //! anything else in this process may use it at once without a data race; on x86-64 a relaxed store is a plain `mov`.
 
-use memmap2::{Advice, MmapOptions, MmapRaw};
+use memmap2::{MmapOptions, MmapRaw};
+use rustix::mm::Advice;
 use std::fs::File;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,6 +32,12 @@ impl Mapping {
         Ok(Self { map, words: bytes / 8 })
     }
 
+    /// Has pages come into the page cache one by one. Otherwise the kernel reads ahead of a page that is made present, and takes up to 2 MiB at once as one large
+    /// folio, all of which is written to the disk, and write-protected, when a byte of it was stored.
+    pub(crate) fn single_pages(&self) -> io::Result<()> {
+        self.map.advise(memmap2::Advice::Random)
+    }
+
     /// The memory.
     #[inline]
     pub(crate) fn words(&self) -> &[AtomicU64] {
@@ -52,7 +59,7 @@ impl Mapping {
         if from >= to {
             return Ok(Prefault::Populated);
         }
-        match self.map.advise_range(Advice::PopulateWrite, from, to - from) {
+        match self.map.advise_range(memmap2::Advice::PopulateWrite, from, to - from) {
             Ok(()) => Ok(Prefault::Populated),
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
                 self.touch(from, to);
@@ -69,15 +76,34 @@ impl Mapping {
         }
     }
 
-    /// Waits until a byte range is on the disk.
+    /// Waits until a byte range is on the disk. Nobody stores into its whole pages any more, so they are taken out of the map, all at once. Page by page the
+    /// kernel would write-protect each that it writes, and interrupt every core that runs a thread of this process for it (`TLB shootdowns` in `/proc/interrupts`): a
+    /// pipeline that spins on its cores some eight thousand times for 32 MiB. Whoever reads them has them back from the page cache.
     pub(crate) fn flush(&self, from: usize, to: usize) -> io::Result<()> {
+        let page = super::format::PAGE_BYTES;
+        let (first, end) = (from / page * page, to.min(self.words * 8) / page * page);
+        if first < end {
+            // Also pages that `mlockall` holds (since Linux 5.18); elsewhere they stay, and cost what they cost.
+            let _ = self
+                .unmap(first, end, Advice::LinuxDontneedLocked)
+                .or_else(|_| self.unmap(first, end, Advice::LinuxDontNeed));
+        }
         self.map.flush_range(from, to.saturating_sub(from))
+    }
+
+    /// Takes whole pages out of the map.
+    fn unmap(&self, first: usize, end: usize, advice: Advice) -> rustix::io::Result<()> {
+        let start = self.map.as_mut_ptr().wrapping_add(first).cast();
+        // SAFETY: `first..end` are whole pages of the map (`flush`, the only caller). It is a shared map of a file, so either advice takes nothing but the page table's
+        // entries: what was stored is in the page cache, where the next access finds it. See madvise(2), MADV_DONTNEED.
+        unsafe { rustix::mm::madvise(start, end - first, advice) }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::FileExt;
 
     #[test]
     fn touching_pages_changes_no_bit_and_both_ways_leave_the_memory_writable() {
@@ -94,5 +120,29 @@ mod tests {
         }
         mapping.flush(0, 4 * 4096).unwrap();
         assert_eq!(mapping.words().len(), 2048);
+    }
+
+    #[test]
+    fn what_was_flushed_is_out_of_the_map_but_for_the_page_of_the_writer_and_reads_as_before() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(8 * 4096).unwrap();
+        let mapping = Mapping::new(&file, 8 * 4096).unwrap();
+        for (index, word) in mapping.words().iter().enumerate() {
+            word.store(index as u64, Ordering::Relaxed);
+        }
+        // proc_pid_pagemap(5): bit 63 of a page's entry says that it is mapped.
+        let is_mapped = || -> Vec<bool> {
+            let mut entries = [0u64; 8];
+            let pagemap = File::open("/proc/self/pagemap").unwrap();
+            let at = mapping.map.as_ptr() as u64 / 4096 * 8;
+            pagemap.read_exact_at(bytemuck::bytes_of_mut(&mut entries), at).unwrap();
+            entries.iter().map(|entry| entry >> 63 == 1).collect()
+        };
+        assert_eq!(is_mapped(), [true; 8]);
+        mapping.flush(4096 + 100, 5 * 4096 + 1).unwrap();
+        assert_eq!(is_mapped(), [true, false, false, false, false, true, true, true]);
+        for (index, word) in mapping.words().iter().enumerate() {
+            assert_eq!(word.load(Ordering::Relaxed), index as u64);
+        }
     }
 }

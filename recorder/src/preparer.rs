@@ -15,6 +15,7 @@ use crate::durability::Durability;
 use crate::error::JournalError;
 use crate::storage::{Disk, Storage};
 use crate::worker::{Worker, lock};
+use spinward_engine::pipeline::keep_off;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -91,7 +92,8 @@ impl JournalConfig {
 pub struct Preparer {
     shared: Arc<Shared>,
     storage: Arc<dyn Storage>,
-    has_threads: bool,
+    /// With threads, and cores that they keep off.
+    threads_beside: Option<Vec<usize>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -104,11 +106,11 @@ struct Shared {
 impl Preparer {
     /// Without a thread: the owner calls [`Preparer::poll`] at least each millisecond or so.
     pub fn manual() -> Self {
-        Self::new(Disk::default(), false)
+        Self::new(Disk::default(), None)
     }
 
-    fn new(disk: Disk, has_threads: bool) -> Self {
-        Self { shared: Arc::default(), storage: Arc::new(disk), has_threads, threads: Mutex::default() }
+    fn new(disk: Disk, threads_beside: Option<Vec<usize>>) -> Self {
+        Self { shared: Arc::default(), storage: Arc::new(disk), threads_beside, threads: Mutex::default() }
     }
 
     /// With a thread named `spinward-journal`, and one more for each stream with [`Durability::Sync`]; they end when the preparer is dropped.
@@ -116,15 +118,16 @@ impl Preparer {
     /// # Errors
     /// [`JournalError::Io`] if the system gives no thread.
     pub fn start() -> Result<Self, JournalError> {
-        Self::start_slowed(Duration::ZERO)
+        Self::start_beside(&[], Duration::ZERO)
     }
 
-    /// The same on a disk that takes `flush_delay` longer for each flush: an injected fault.
+    /// The same with threads that keep off these cores, where there are others ([`keep_off`]), and on a disk that takes `flush_delay` longer for each flush, which is an
+    /// injected fault.
     ///
     /// # Errors
     /// As [`Preparer::start`].
-    pub fn start_slowed(flush_delay: Duration) -> Result<Self, JournalError> {
-        let preparer = Self::new(Disk { flush_delay }, true);
+    pub fn start_beside(cores: &[usize], flush_delay: Duration) -> Result<Self, JournalError> {
+        let preparer = Self::new(Disk { flush_delay }, Some(cores.to_vec()));
         let shared = Arc::clone(&preparer.shared);
         preparer.spawn("spinward-journal", move || {
             while !shared.is_stopped.load(Ordering::Acquire) {
@@ -137,9 +140,13 @@ impl Preparer {
     }
 
     fn spawn(&self, name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), JournalError> {
+        let cores = self.threads_beside.clone().unwrap_or_default();
         let thread = thread::Builder::new()
             .name(name.to_owned())
-            .spawn(body)
+            .spawn(move || {
+                keep_off(&cores);
+                body();
+            })
             .map_err(|error| JournalError::io("start the thread", Path::new(name), error))?;
         lock(&self.threads).push(thread);
         Ok(())
@@ -156,7 +163,7 @@ impl Preparer {
     }
 
     pub(crate) fn add(&self, worker: Worker) -> Result<Arc<Mutex<Worker>>, JournalError> {
-        let has_own_thread = self.has_threads && worker.config.durability == Durability::Sync;
+        let has_own_thread = self.threads_beside.is_some() && worker.config.durability == Durability::Sync;
         let worker = Arc::new(Mutex::new(worker));
         if !has_own_thread {
             lock(&self.shared.workers).push(Arc::clone(&worker));

@@ -38,24 +38,24 @@ pub(crate) struct Segment {
     pub(crate) number: u64,
     pub(crate) path: PathBuf,
     pub(crate) bytes: u64,
-    pub(crate) prefault: Prefault,
     file: Box<dyn SegmentFile>,
     map: Mapping,
     progress: Progress,
 }
 
 impl Segment {
-    /// Creates the file (never over an old one), reserves all of its blocks, maps it and makes its pages present.
+    /// Creates the file (never over an old one), reserves all of its blocks and maps it. `is_promised`: its flushes will be waited for.
     pub(crate) fn create(
         storage: &dyn Storage,
         folder: &Path,
         number: u64,
         bytes: u64,
+        is_promised: bool,
     ) -> Result<Self, JournalError> {
         let path = folder.join(file_name(number));
-        match storage.create(&path, bytes) {
-            Ok(StoredSegment { map, prefault, file }) => {
-                Ok(Self { number, path, bytes, prefault, file, map, progress: Progress::default() })
+        match storage.create(&path, bytes, is_promised) {
+            Ok(StoredSegment { map, file }) => {
+                Ok(Self { number, path, bytes, file, map, progress: Progress::default() })
             }
             Err(("create", source)) if source.kind() == io::ErrorKind::AlreadyExists => {
                 Err(JournalError::AlreadyWritten { folder: folder.to_owned() })
@@ -169,11 +169,10 @@ impl Segment {
         self.file.flush(&self.map, from, to).map_err(|error| JournalError::io("flush", &self.path, error))
     }
 
-    /// Makes pages writable again that a flush has write-protected.
-    pub(crate) fn prefault(&self, from: u64, to: u64) -> Result<(), JournalError> {
+    /// Makes pages present, and writable again that a flush has write-protected.
+    pub(crate) fn prefault(&self, from: u64, to: u64) -> Result<Prefault, JournalError> {
         self.map
             .prefault(from as usize, to as usize)
-            .map(|_| ())
             .map_err(|error| JournalError::io("prefault", &self.path, error))
     }
 

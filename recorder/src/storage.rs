@@ -4,7 +4,7 @@
 //! so the hot path does not know which one it is.
 
 use crate::error::JournalError;
-use crate::map::{Mapping, Prefault};
+use crate::map::Mapping;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -19,8 +19,14 @@ pub(crate) trait Storage: Send + Sync + std::fmt::Debug {
     /// Makes the folder and takes it for this writer alone, as long as what is returned lives.
     fn claim(&self, folder: &Path) -> Result<Box<dyn Claim>, ClaimError>;
 
-    /// Makes a segment's file, never over an old one, with all of its bytes reserved and zero, mapped and present. What went wrong, and at what.
-    fn create(&self, path: &Path, bytes: u64) -> Result<StoredSegment, (&'static str, io::Error)>;
+    /// Makes a segment's file, never over an old one, with all of its bytes reserved, zero and mapped. What went wrong, and at what. `is_promised`: its flushes
+    /// will be waited for.
+    fn create(
+        &self,
+        path: &Path,
+        bytes: u64,
+        is_promised: bool,
+    ) -> Result<StoredSegment, (&'static str, io::Error)>;
 
     /// Waits until the names in the folder are on the disk.
     fn sync_folder(&self, folder: &Path) -> io::Result<()>;
@@ -44,7 +50,6 @@ pub(crate) enum ClaimError {
 #[derive(Debug)]
 pub(crate) struct StoredSegment {
     pub(crate) map: Mapping,
-    pub(crate) prefault: Prefault,
     pub(crate) file: Box<dyn SegmentFile>,
 }
 
@@ -84,7 +89,12 @@ impl Storage for Disk {
         claim_file(&folder.join(LOCK_FILE)).map(|file| Box::new(DiskClaim { _file: file }) as Box<dyn Claim>)
     }
 
-    fn create(&self, path: &Path, bytes: u64) -> Result<StoredSegment, (&'static str, io::Error)> {
+    fn create(
+        &self,
+        path: &Path,
+        bytes: u64,
+        is_promised: bool,
+    ) -> Result<StoredSegment, (&'static str, io::Error)> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -94,13 +104,15 @@ impl Storage for Disk {
         let prepare = |file: &File| {
             reserve(file, bytes).map_err(|error| ("reserve", error))?;
             let map = Mapping::new(file, bytes as usize).map_err(|error| ("map", error))?;
-            let prefault = map.prefault(0, bytes as usize).map_err(|error| ("prefault", error))?;
-            Ok((map, prefault))
+            if is_promised {
+                map.single_pages().map_err(|error| ("map", error))?;
+            }
+            Ok(map)
         };
         match prepare(&file) {
-            Ok((map, prefault)) => {
+            Ok(map) => {
                 let file = Box::new(DiskFile { file, flush_delay: self.flush_delay });
-                Ok(StoredSegment { map, prefault, file })
+                Ok(StoredSegment { map, file })
             }
             Err(error) => {
                 // The half-made file would be taken for a segment; nothing else can be done if it stays.

@@ -4,7 +4,7 @@ use crate::chain::{CHAIN_START, ChainDigest, ChainHasher};
 use crate::durability::Durability;
 use crate::error::JournalError;
 use crate::format::Chained;
-use crate::map::Prefault;
+use crate::preparation::{Preparation, Prepared};
 use crate::preparer::JournalConfig;
 use crate::segment::Segment;
 use crate::storage::{Claim, ClaimError, Storage};
@@ -20,8 +20,10 @@ use std::time::{Duration, Instant};
 const FLUSH_CHUNK_BYTES: u64 = 8 << 20;
 /// Pause before a failed preparation is tried again.
 const RETRY: Duration = Duration::from_millis(100);
-/// Bytes hashed at once, for the same reason.
-const HASH_CHUNK_BYTES: u64 = 1 << 20;
+/// Bytes hashed at once: some fifty microseconds, as somebody may come meanwhile who waits for a flush.
+const HASH_CHUNK_BYTES: u64 = 64 << 10;
+/// How far hashing stays behind the writer: what the writer's core still has in its cache is dear to read.
+const HASH_BEHIND_BYTES: u64 = 1 << 20;
 /// How often all of the pages ahead are looked at; after each flush only those where the writer is.
 const PREFAULT_INTERVAL: Duration = Duration::from_secs(1);
 /// Pages that the writer may reach while a flush returns.
@@ -49,7 +51,7 @@ pub struct PreparerCounters {
     pub unflushed_ns_max: Gauge,
     /// Last record known to be on the disk.
     pub flushed_sequence: Gauge,
-    /// Longest preparation of a segment, nanoseconds.
+    /// Most time spent on the preparation of a segment, nanoseconds.
     pub prepare_ns_max: Gauge,
     /// Segments whose pages were touched one by one, because the kernel has no `MADV_POPULATE_WRITE`.
     pub segments_touched: Counter,
@@ -114,7 +116,11 @@ pub(crate) struct Worker {
     /// Every segment that is not sealed yet, oldest first.
     live: VecDeque<Arc<Segment>>,
     next_number: u64,
-    /// Of the first live segment: bytes known to be on the disk.
+    /// The segment that is being made ready.
+    preparation: Option<Preparation>,
+    /// Which of them is being flushed: those before it are on the disk, and wait for their seals.
+    flushing: usize,
+    /// Of that one: bytes known to be on the disk.
     flushed: u64,
     flushed_at: Instant,
     prefaulted_at: Instant,
@@ -156,6 +162,8 @@ impl Worker {
             config: *config,
             live: VecDeque::with_capacity(config.segments_ahead + 2),
             next_number: 0,
+            preparation: None,
+            flushing: 0,
             flushed: 0,
             flushed_at: Instant::now(),
             prefaulted_at: Instant::now(),
@@ -166,29 +174,43 @@ impl Worker {
             is_closed: false,
             is_done: false,
         };
-        for _ in 0..=config.segments_ahead {
+        while worker.stream.ready.len() <= config.segments_ahead {
             worker.prepare()?;
         }
         Ok((worker, stream))
     }
 
+    fn is_promised(&self) -> bool {
+        self.config.durability != Durability::Process
+    }
+
+    /// A piece of the next segment.
     fn prepare(&mut self) -> Result<(), JournalError> {
-        let start = Instant::now();
-        let bytes = self.config.segment_bytes;
-        let segment = Arc::new(Segment::create(&*self.storage, &self.folder, self.next_number, bytes)?);
-        // The name must outlive a power cut, too.
-        self.storage
-            .sync_folder(&self.folder)
-            .map_err(|error| JournalError::io("sync", &self.folder, error))?;
+        let preparation = match self.preparation.take() {
+            Some(preparation) => preparation,
+            None => {
+                let (number, bytes) = (self.next_number, self.config.segment_bytes);
+                Preparation::new(&*self.storage, &self.folder, number, bytes, self.is_promised())?
+            }
+        };
+        let Prepared { segment, is_touched, took } =
+            match preparation.advance(&*self.storage, &self.folder)? {
+                Ok(prepared) => prepared,
+                Err(rest) => {
+                    self.preparation = Some(rest);
+                    return Ok(());
+                }
+            };
         self.next_number += 1;
-        self.stream.counters.segments_touched.add(u64::from(segment.prefault == Prefault::Touched));
         self.live.push_back(Arc::clone(&segment));
         // Never full: it holds one more than is kept ready.
         let _ = self.stream.ready.push(segment);
+        self.stream.failing.store(false, Ordering::Release);
         let counters = &self.stream.counters;
+        counters.segments_touched.add(u64::from(is_touched));
         counters.segments_prepared.add(1);
         counters.segments_ready.set(self.stream.ready.len() as i64);
-        raise(&counters.prepare_ns_max, start.elapsed());
+        raise(&counters.prepare_ns_max, took);
         Ok(())
     }
 
@@ -211,8 +233,16 @@ impl Worker {
     /// Somebody waits for the flush of a stream that promises one; otherwise preparing comes first, because the writer may be waiting for it. Last,
     /// what nobody waits for.
     fn step(&mut self) -> Result<usize, JournalError> {
-        let is_promised = self.config.durability != Durability::Process;
-        if (is_promised && self.flush_if_due()?) || self.prepare_if_wanted() || self.flush_if_due()? {
+        if self.is_promised() && self.flush_if_due()? {
+            // There may always be more to flush: what must be done some time has its turn between two flushes, a little at a time.
+            if self.stream.ready.is_empty() {
+                self.prepare_if_wanted();
+            } else if self.flushing > 0 {
+                self.finish_front()?;
+            }
+            return Ok(1);
+        }
+        if self.prepare_if_wanted() || self.flush_if_due()? {
             return Ok(1);
         }
         self.finish_front().map(usize::from)
@@ -229,7 +259,6 @@ impl Worker {
         match self.prepare() {
             Ok(()) => {
                 self.retry_at = None;
-                self.stream.failing.store(false, Ordering::Release);
                 true
             }
             Err(error) => {
@@ -240,32 +269,40 @@ impl Worker {
         }
     }
 
-    /// Flushes what the first live segment holds, if it is time.
+    /// Flushes what was written last, if it is time.
     fn flush_if_due(&mut self) -> Result<bool, JournalError> {
         if self.is_broken {
             return Ok(false);
         }
-        let Some(front) = self.live.front().map(Arc::clone) else { return Ok(false) };
-        let is_closed = front.closed().is_some();
+        let (segment, is_closed) = loop {
+            let Some(segment) = self.live.get(self.flushing).map(Arc::clone) else { return Ok(false) };
+            match segment.closed() {
+                // The writer is in the next one already.
+                Some(seal) if !seal.is_last && seal.end <= self.flushed => {
+                    self.flushing += 1;
+                    self.flushed = 0;
+                }
+                closed => break (segment, closed.is_some()),
+            }
+        };
         if !is_closed && self.flushed_at.elapsed() < self.config.interval() {
             return Ok(false);
         }
         // The number before the end: a record that comes between the two counts with the next flush.
-        let sequence = front.last_sequence();
-        let end = front.end();
+        let sequence = segment.last_sequence();
+        let end = segment.end();
         if end <= self.flushed {
             if !is_closed {
-                self.is_flushed(&front, end, sequence, false)?;
+                self.is_flushed(&segment, end, sequence, false)?;
             }
             return Ok(false);
         }
         // A promise is kept with whole groups: behind a writer that is quicker than the disk, a part would never reach the end.
-        let is_promised = self.config.durability != Durability::Process;
-        let most = if is_promised { u64::MAX } else { FLUSH_CHUNK_BYTES };
+        let most = if self.is_promised() { u64::MAX } else { FLUSH_CHUNK_BYTES };
         let to = end.min(self.flushed.saturating_add(most));
-        self.flush(&front, to)?;
+        self.flush(&segment, to)?;
         if to == end {
-            self.is_flushed(&front, end, sequence, true)?;
+            self.is_flushed(&segment, end, sequence, true)?;
         }
         Ok(true)
     }
@@ -279,11 +316,12 @@ impl Worker {
         let closed = front.closed();
         let end = front.end();
         let unhashed = end.saturating_sub(self.hasher.at);
-        if unhashed > 0 && (closed.is_some() || unhashed >= HASH_CHUNK_BYTES) {
+        if unhashed > 0 && (closed.is_some() || unhashed >= HASH_BEHIND_BYTES) {
             self.hasher.advance(front.words(), end, HASH_CHUNK_BYTES);
             return Ok(true);
         }
-        let Some(mut seal) = closed.filter(|_| end <= self.flushed) else { return Ok(false) };
+        let is_safe = self.flushing > 0 || end <= self.flushed;
+        let Some(mut seal) = closed.filter(|_| is_safe) else { return Ok(false) };
         let mut chained =
             Chained { times: self.hasher.times, previous: self.previous, digest: ChainDigest::default() };
         seal.chained = Some(chained);
@@ -293,13 +331,16 @@ impl Worker {
         self.previous = chained.digest;
         self.stream.counters.segments_sealed.add(1);
         self.live.pop_front();
-        self.flushed = 0;
+        if self.flushing == 0 {
+            self.flushed = 0;
+        }
+        self.flushing = self.flushing.saturating_sub(1);
         Ok(true)
     }
 
-    fn flush(&mut self, front: &Segment, to: u64) -> Result<(), JournalError> {
+    fn flush(&mut self, segment: &Segment, to: u64) -> Result<(), JournalError> {
         let start = Instant::now();
-        front.flush(self.flushed, to)?;
+        segment.flush(self.flushed, to)?;
         let took = start.elapsed();
         let counters = &self.stream.counters;
         counters.flushes.add(1);
@@ -313,7 +354,7 @@ impl Worker {
     /// All that was written up to a moment ago is on the disk; whether by a flush just now.
     fn is_flushed(
         &mut self,
-        front: &Segment,
+        segment: &Segment,
         end: u64,
         sequence: u64,
         has_flushed: bool,
@@ -329,19 +370,18 @@ impl Worker {
         }
         raise(&counters.unflushed_ns_max, self.flushed_at.elapsed());
         self.flushed_at = Instant::now();
-        if end == 0 || front.closed().is_some() {
+        if end == 0 || segment.closed().is_some() {
             return Ok(());
         }
         // The flush has write-protected the page where the writer is; those ahead of it only the kernel's own writing back, which is slower.
-        let is_promised = self.config.durability != Durability::Process;
-        if is_promised && self.prefaulted_at.elapsed() < PREFAULT_INTERVAL {
+        if self.is_promised() && self.prefaulted_at.elapsed() < PREFAULT_INTERVAL {
             if has_flushed {
-                front.prefault(end, end.saturating_add(PREFAULT_NEAR_BYTES))?;
+                segment.prefault(end, end.saturating_add(PREFAULT_NEAR_BYTES))?;
             }
             return Ok(());
         }
-        front.prefault(end, end.saturating_add(self.config.prefault_bytes))?;
-        if let Some(next) = self.live.get(1) {
+        segment.prefault(end, end.saturating_add(self.config.prefault_bytes))?;
+        if let Some(next) = self.live.get(self.flushing + 1) {
             next.prefault(0, self.config.prefault_bytes)?;
         }
         self.prefaulted_at = Instant::now();
@@ -352,6 +392,12 @@ impl Worker {
     pub(crate) fn close(&mut self) {
         self.is_closed = true;
         let mut removed = 0;
+        if let Some(preparation) = self.preparation.take() {
+            removed += 1;
+            if let Err(error) = preparation.discard(&*self.storage) {
+                self.stream.fail(error);
+            }
+        }
         while let Some(segment) = self.stream.ready.pop() {
             removed += 1;
             self.live.retain(|live| live.number != segment.number);

@@ -26,7 +26,9 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<(), LabError> {
     let clock = bench.clock.clone();
     for index in 0..bench.plan.rounds {
         bench.say(&format!("journal, round {} of {}", index + 1, bench.plan.rounds));
-        let found = on_core(bench.core(), || round(&clock, index, records))??;
+        let core = bench.core();
+        let journal = Journal::beside(&[core], &format!("journal-{index}"), records as usize * 2)?;
+        let found = on_core(core, || round(&clock, &journal, records))??;
         bench.sheet.mean(APPEND, Role::Subject, Some(COPY), found.appended_ns, records);
         bench.sheet.mean(COPY, Role::Control, None, found.copied_ns, records);
         bench.sheet.latency(ONE, Role::Subject, Some(STAMP), &found.each)?;
@@ -46,8 +48,7 @@ struct Found {
     stamps: Histogram<u64>,
 }
 
-fn round(clock: &Clock, index: usize, records: u64) -> Result<Found, LabError> {
-    let journal = Journal::new(&format!("journal-{index}"), records as usize * 2)?;
+fn round(clock: &Clock, journal: &Journal, records: u64) -> Result<Found, LabError> {
     let mut writer = journal.writer()?;
     let mut frame = frame();
     let begin = clock.ticks();

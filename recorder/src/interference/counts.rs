@@ -174,6 +174,11 @@ fn interrupt_name(label: &str, description: &str) -> String {
     if devices.is_empty() { format!("irq {label}") } else { format!("{} (irq {label})", devices.join(" ")) }
 }
 
+/// Whether [`interrupt_name`] gave this name to a device's interrupt.
+pub(super) fn is_of_device(name: &str) -> bool {
+    name.contains("irq ")
+}
+
 /// What has grown, and by how much.
 pub(super) fn grown(before: &BTreeMap<String, u64>, now: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
     let growth = now

@@ -244,3 +244,15 @@ fn of_many_gaps_the_longest_are_listed_in_order_of_time_and_all_are_summed() {
     assert_eq!(totals.threads[0].times[2].value(), gaps.nanos.value());
     assert!(totals.threads[0].gap_ns_max.value() >= least);
 }
+
+#[test]
+fn interrupts_of_devices_are_told_from_those_of_the_processor() {
+    for (name, is_of_device) in [
+        ("virtio1-req.0 (irq 36)", true),
+        ("irq 9", true),
+        ("Local timer interrupts (LOC)", false),
+        ("Rescheduling interrupts (RES)", false),
+    ] {
+        assert_eq!(counts::is_of_device(name), is_of_device, "{name}");
+    }
+}

@@ -165,14 +165,13 @@ impl Storage for CrashingMemory {
         Ok(Box::new(Claimed))
     }
 
-    fn create(&self, path: &Path, bytes: u64) -> Result<StoredSegment, (&'static str, io::Error)> {
+    fn create(&self, path: &Path, bytes: u64, _: bool) -> Result<StoredSegment, (&'static str, io::Error)> {
         let mut state = self.state();
         state.operate().map_err(|error| ("create", error))?;
         let file = memfd_create("segment", MemfdFlags::CLOEXEC).map_err(|error| ("create", error.into()))?;
         let live = File::from(file);
         live.set_len(bytes).map_err(|error| ("reserve", error))?;
         let map = Mapping::new(&live, bytes as usize).map_err(|error| ("map", error))?;
-        let prefault = map.prefault(0, bytes as usize).map_err(|error| ("prefault", error))?;
         let stored = Stored {
             live: Arc::new(live),
             durable: vec![0; bytes as usize],
@@ -183,7 +182,7 @@ impl Storage for CrashingMemory {
         };
         state.files.insert(path.to_owned(), stored);
         let file = Box::new(MemoryFile { storage: self.clone(), path: path.to_owned() });
-        Ok(StoredSegment { map, prefault, file })
+        Ok(StoredSegment { map, file })
     }
 
     fn sync_folder(&self, _: &Path) -> io::Result<()> {

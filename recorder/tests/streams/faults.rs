@@ -80,7 +80,7 @@ fn a_second_process_is_refused_and_told_who_has_the_session() {
 fn a_slow_disk_holds_back_what_is_called_durable_and_never_append() {
     let folder = folder();
     let delay = Duration::from_millis(200);
-    let preparer = Preparer::start_slowed(delay).unwrap();
+    let preparer = Preparer::start_beside(&[], delay).unwrap();
     let config = JournalConfig { segment_bytes: 1 << 20, durability: Durability::Sync, ..TINY };
     let mut writer = JournalWriter::create(folder.path(), &config, &preparer).unwrap();
     let start = Instant::now();
@@ -96,6 +96,34 @@ fn a_slow_disk_holds_back_what_is_called_durable_and_never_append() {
     }
     assert!(start.elapsed() >= delay, "the flush was slow");
     writer.finish().unwrap();
+}
+
+#[test]
+fn whoever_waits_for_the_disk_does_not_wait_for_a_full_segments_seal_and_the_next_ones_preparation() {
+    let folder = folder();
+    let preparer = Preparer::manual();
+    let config = JournalConfig { segment_bytes: 1 << 20, durability: Durability::Sync, ..TINY };
+    let mut writer = JournalWriter::create(folder.path(), &config, &preparer).unwrap();
+    let (appended, prepared) = (writer.counters(), writer.preparer_counters());
+    let mut sequence = 0;
+    while appended.segments.value() == 1 {
+        sequence += 1;
+        writer.append(&frame(sequence, 96)).unwrap();
+    }
+    // Sixteen pieces to prepare, sixteen to hash: at each there is a record to be flushed, too.
+    let mut unfinished = 0;
+    while prepared.segments_ready.value() < 1 || prepared.segments_sealed.value() < 1 {
+        sequence += 1;
+        writer.append(&frame(sequence, 96)).unwrap();
+        assert!(preparer.poll() > 0);
+        // The first one flushes the rest of the full segment.
+        assert!(unfinished == 0 || writer.durable() == sequence, "{unfinished} turns");
+        unfinished += 1;
+    }
+    assert!((32..=40).contains(&unfinished), "{unfinished} turns");
+    writer.finish().unwrap();
+    let verification = verify(folder.path()).unwrap();
+    assert_eq!((verification.frames, verification.is_ended_by_writer), (sequence, true));
 }
 
 #[test]

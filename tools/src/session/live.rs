@@ -129,7 +129,8 @@ pub(crate) fn run(
         manifest(settings, options, &folder, &identity, &topology.name, recovered.as_ref(), &machine, now);
     manifest.write(&folder.manifest())?;
     latch.reserve(&folder)?;
-    let preparer = Preparer::start_slowed(settings.faults.flush_delay)?;
+    let cores: Vec<usize> = topology.cores.iter().filter_map(|spec| spec.core).collect();
+    let preparer = Preparer::start_beside(&cores, settings.faults.flush_delay)?;
     let journal = JournalWriter::create_as(&folder.journal(), &settings.journal(), &preparer, identity)?;
     let audit = AuditWriter::create_as(&folder.audit(), &settings.audit(), &preparer, identity)?;
     std::fs::create_dir_all(folder.latency())
@@ -196,7 +197,6 @@ pub(crate) fn run(
     if let Some(watch) = &watch {
         sources.add_interference(watch.totals());
     }
-    let cores: Vec<usize> = pipeline.cores().iter().filter_map(|core| core.spec.core).collect();
     let rows = match server {
         Some(server) => {
             Some(RowWriter::start(server, &settings.clickhouse, registry, &folder, appended, &cores)?)

@@ -172,7 +172,7 @@ fn a_session_whose_server_never_comes_is_whole_and_says_how_to_load_it() {
 
 #[test]
 fn a_session_is_refused_while_a_column_differs_and_goes_on_when_its_rows_are_refused_for_a_while() {
-    let Some((program, mut server)) = own("older") else { return };
+    let Some((program, server)) = own("older") else { return };
     server.ask("ALTER TABLE hft.fills MODIFY COLUMN qty Int32");
     let url = server.url.clone();
     let refused = program.run(&words(&server, &url, &[])).with_code(2);
