@@ -56,6 +56,8 @@ impl Journal {
         let config = JournalConfig {
             segment_bytes: self.segment_bytes,
             segments_ahead: 1,
+            // All of it, before anything is measured.
+            prefault_bytes: self.segment_bytes,
             durability,
             ..JournalConfig::default()
         };

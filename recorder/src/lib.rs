@@ -16,6 +16,7 @@ mod storage;
 mod segment;
 mod durability;
 mod preparation;
+mod window;
 mod preparer;
 mod worker;
 mod appender;

@@ -19,9 +19,9 @@ pub(crate) struct Mapping {
 /// How the pages were made present.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Prefault {
-    /// `MADV_POPULATE_WRITE`.
+    /// `MADV_POPULATE_READ` or `MADV_POPULATE_WRITE`.
     Populated,
-    /// One word of each page was rewritten with itself: the kernel does not know `MADV_POPULATE_WRITE` (before Linux 5.14).
+    /// One word of each page was read, or rewritten with itself: the kernel does not know them (before Linux 5.14).
     Touched,
 }
 
@@ -53,27 +53,43 @@ impl Mapping {
     /// Makes the pages of a byte range present and writable, without changing a bit, so that a store into them does not fault. May run
     /// while the writer stores.
     pub(crate) fn prefault(&self, from: usize, to: usize) -> io::Result<Prefault> {
+        self.populate(memmap2::Advice::PopulateWrite, from, to, rewrite)
+    }
+
+    /// Makes the pages of a byte range present, so that making them writable later is cheap.
+    pub(crate) fn load(&self, from: usize, to: usize) -> io::Result<Prefault> {
+        self.populate(memmap2::Advice::PopulateRead, from, to, |word| {
+            std::hint::black_box(word.load(Ordering::Relaxed));
+        })
+    }
+
+    /// By the kernel, or by a touch of one word of each page.
+    fn populate(
+        &self,
+        advice: memmap2::Advice,
+        from: usize,
+        to: usize,
+        touch: impl Fn(&AtomicU64),
+    ) -> io::Result<Prefault> {
         let page = super::format::PAGE_BYTES;
         let from = from / page * page;
         let to = to.min(self.words * 8);
         if from >= to {
             return Ok(Prefault::Populated);
         }
-        match self.map.advise_range(memmap2::Advice::PopulateWrite, from, to - from) {
+        match self.map.advise_range(advice, from, to - from) {
             Ok(()) => Ok(Prefault::Populated),
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
-                self.touch(from, to);
+                self.touch(from, to, touch);
                 Ok(Prefault::Touched)
             }
             Err(error) => Err(error),
         }
     }
 
-    fn touch(&self, from: usize, to: usize) {
+    fn touch(&self, from: usize, to: usize, touch: impl Fn(&AtomicU64)) {
         let words_of_page = super::format::PAGE_BYTES / 8;
-        for word in self.words().iter().take(to / 8).skip(from / 8).step_by(words_of_page) {
-            word.fetch_or(0, Ordering::Relaxed);
-        }
+        self.words().iter().take(to / 8).skip(from / 8).step_by(words_of_page).for_each(touch);
     }
 
     /// Waits until a byte range is on the disk. Nobody stores into its whole pages any more, so they are taken out of the map, all at once. Page by page the
@@ -100,6 +116,11 @@ impl Mapping {
     }
 }
 
+/// Stores what is there.
+fn rewrite(word: &AtomicU64) {
+    word.fetch_or(0, Ordering::Relaxed);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,7 +134,8 @@ mod tests {
         for (index, word) in mapping.words().iter().enumerate() {
             word.store(index as u64, Ordering::Relaxed);
         }
-        mapping.touch(0, 4 * 4096);
+        mapping.load(0, usize::MAX).unwrap();
+        mapping.touch(0, 4 * 4096, rewrite);
         mapping.prefault(5000, usize::MAX).unwrap();
         for (index, word) in mapping.words().iter().enumerate() {
             assert_eq!(word.load(Ordering::Relaxed), index as u64);

@@ -68,7 +68,7 @@ impl Preparation {
 
     fn piece(&mut self, storage: &dyn Storage, folder: &Path) -> Result<(), JournalError> {
         let to = self.ready.saturating_add(PIECE_BYTES).min(self.segment.bytes);
-        self.is_touched |= self.segment.prefault(self.ready, to)? == Prefault::Touched;
+        self.is_touched |= self.segment.load(self.ready, to)? == Prefault::Touched;
         self.ready = to;
         if to == self.segment.bytes {
             // The name must outlive a power cut, too.

@@ -1,7 +1,7 @@
 //! [`Preparer`]: everything about segments that costs a system call, off the pinned threads.
 //!
-//! For each stream it creates, reserves, maps and prefaults segments ahead of the writer; hands them over through a bounded lock-free
-//! queue; flushes what was written, as soon as the stream's [`Durability`] demands; makes flushed pages writable again before the writer comes
+//! For each stream it creates, reserves, maps and loads segments ahead of the writer; hands them over through a bounded lock-free
+//! queue; flushes what was written, as soon as the stream's [`Durability`] demands; makes pages writable before the writer comes
 //! to them; hashes, seals and truncates what is full. A stream with [`Durability::Sync`] has a thread of its own, so that what other streams
 //! wait for does not delay it.
 //!
@@ -38,8 +38,8 @@ pub struct JournalConfig {
     pub durability: Durability,
     /// With [`Durability::Process`]: how often written records are forced to the disk all the same, which bounds what a power cut takes. Default 1 s.
     pub flush_interval: Duration,
-    /// Bytes ahead of the writer that are made writable again after each flush (the kernel write-protects pages that it has written
-    /// back, and the next store into them would fault). Default 8 MiB.
+    /// Most bytes ahead of the writer that are kept writable, so that a store into them does not fault. A slow writer has fewer, four times what it wrote in
+    /// the last second and 1 MiB at least: the kernel writes them back, too. Default 8 MiB.
     pub prefault_bytes: u64,
 }
 

@@ -1,4 +1,4 @@
-//! [`Segment`]: one file of a stream while it is written. Reserved on the disk, mapped and prefaulted before the writer sees it.
+//! [`Segment`]: one file of a stream while it is written. Reserved on the disk, mapped and present before the writer sees it.
 
 use crate::error::JournalError;
 use crate::format::{FORMAT_VERSION, SEAL_OFFSET, SEGMENT_HEADER_BYTES, Seal, SegmentHeader, StreamKind};
@@ -169,7 +169,14 @@ impl Segment {
         self.file.flush(&self.map, from, to).map_err(|error| JournalError::io("flush", &self.path, error))
     }
 
-    /// Makes pages present, and writable again that a flush has write-protected.
+    /// Makes pages present.
+    pub(crate) fn load(&self, from: u64, to: u64) -> Result<Prefault, JournalError> {
+        self.map
+            .load(from as usize, to as usize)
+            .map_err(|error| JournalError::io("prefault", &self.path, error))
+    }
+
+    /// Makes pages writable: for the first time, or again if they were flushed.
     pub(crate) fn prefault(&self, from: u64, to: u64) -> Result<Prefault, JournalError> {
         self.map
             .prefault(from as usize, to as usize)

@@ -8,6 +8,7 @@ use crate::preparation::{Preparation, Prepared};
 use crate::preparer::JournalConfig;
 use crate::segment::Segment;
 use crate::storage::{Claim, ClaimError, Storage};
+use crate::window::Window;
 use crossbeam_queue::ArrayQueue;
 use spinward_engine::counters::{Counter, Gauge};
 use std::collections::VecDeque;
@@ -24,8 +25,6 @@ const RETRY: Duration = Duration::from_millis(100);
 const HASH_CHUNK_BYTES: u64 = 64 << 10;
 /// How far hashing stays behind the writer: what the writer's core still has in its cache is dear to read.
 const HASH_BEHIND_BYTES: u64 = 1 << 20;
-/// How often all of the pages ahead are looked at; after each flush only those where the writer is.
-const PREFAULT_INTERVAL: Duration = Duration::from_secs(1);
 /// Pages that the writer may reach while a flush returns.
 const PREFAULT_NEAR_BYTES: u64 = 16 << 10;
 
@@ -33,7 +32,7 @@ const PREFAULT_NEAR_BYTES: u64 = 16 << 10;
 #[repr(align(128))]
 #[derive(Debug, Default)]
 pub struct PreparerCounters {
-    /// Segments created, reserved, mapped and prefaulted.
+    /// Segments created, reserved, mapped and present.
     pub segments_prepared: Counter,
     /// Segments sealed and truncated.
     pub segments_sealed: Counter,
@@ -53,7 +52,7 @@ pub struct PreparerCounters {
     pub flushed_sequence: Gauge,
     /// Most time spent on the preparation of a segment, nanoseconds.
     pub prepare_ns_max: Gauge,
-    /// Segments whose pages were touched one by one, because the kernel has no `MADV_POPULATE_WRITE`.
+    /// Segments whose pages were touched one by one, because the kernel has no `MADV_POPULATE_READ`.
     pub segments_touched: Counter,
     /// Preparations and flushes that failed.
     pub errors: Counter,
@@ -123,7 +122,7 @@ pub(crate) struct Worker {
     /// Of that one: bytes known to be on the disk.
     flushed: u64,
     flushed_at: Instant,
-    prefaulted_at: Instant,
+    window: Window,
     /// Of the first live segment: what is hashed; and the digest of the one before it.
     hasher: ChainHasher,
     previous: ChainDigest,
@@ -166,7 +165,7 @@ impl Worker {
             flushing: 0,
             flushed: 0,
             flushed_at: Instant::now(),
-            prefaulted_at: Instant::now(),
+            window: Window::new(config.prefault_bytes),
             hasher: ChainHasher::new(),
             previous: CHAIN_START,
             retry_at: None,
@@ -177,6 +176,7 @@ impl Worker {
         while worker.stream.ready.len() <= config.segments_ahead {
             worker.prepare()?;
         }
+        while worker.window.follow(&worker.live)? {}
         Ok((worker, stream))
     }
 
@@ -233,6 +233,7 @@ impl Worker {
     /// Somebody waits for the flush of a stream that promises one; otherwise preparing comes first, because the writer may be waiting for it. Last,
     /// what nobody waits for.
     fn step(&mut self) -> Result<usize, JournalError> {
+        let has_followed = !self.is_broken && !self.is_closed && self.window.follow(&self.live)?;
         if self.is_promised() && self.flush_if_due()? {
             // There may always be more to flush: what must be done some time has its turn between two flushes, a little at a time.
             if self.stream.ready.is_empty() {
@@ -245,7 +246,7 @@ impl Worker {
         if self.prepare_if_wanted() || self.flush_if_due()? {
             return Ok(1);
         }
-        self.finish_front().map(usize::from)
+        Ok(usize::from(self.finish_front()? || has_followed))
     }
 
     fn prepare_if_wanted(&mut self) -> bool {
@@ -370,21 +371,10 @@ impl Worker {
         }
         raise(&counters.unflushed_ns_max, self.flushed_at.elapsed());
         self.flushed_at = Instant::now();
-        if end == 0 || segment.closed().is_some() {
-            return Ok(());
+        if has_flushed && segment.closed().is_none() {
+            // The flush has write-protected the page where the writer is.
+            segment.prefault(end, end.saturating_add(PREFAULT_NEAR_BYTES))?;
         }
-        // The flush has write-protected the page where the writer is; those ahead of it only the kernel's own writing back, which is slower.
-        if self.is_promised() && self.prefaulted_at.elapsed() < PREFAULT_INTERVAL {
-            if has_flushed {
-                segment.prefault(end, end.saturating_add(PREFAULT_NEAR_BYTES))?;
-            }
-            return Ok(());
-        }
-        segment.prefault(end, end.saturating_add(self.config.prefault_bytes))?;
-        if let Some(next) = self.live.get(self.flushing + 1) {
-            next.prefault(0, self.config.prefault_bytes)?;
-        }
-        self.prefaulted_at = Instant::now();
         Ok(())
     }
 

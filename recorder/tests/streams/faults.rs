@@ -126,6 +126,48 @@ fn whoever_waits_for_the_disk_does_not_wait_for_a_full_segments_seal_and_the_nex
     assert_eq!((verification.frames, verification.is_ended_by_writer), (sequence, true));
 }
 
+/// Page faults of this thread that needed no disk: proc_pid_stat(5), field 10.
+fn minor_faults() -> u64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+    stat.rsplit_once(')').unwrap().1.split_whitespace().nth(7).unwrap().parse().unwrap()
+}
+
+#[test]
+fn the_writer_does_not_fault_on_the_pages_that_it_comes_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let preparer = Preparer::manual();
+    let config = JournalConfig { segment_bytes: 16 << 20, prefault_bytes: 1 << 20, ..TINY };
+    let mut writer = JournalWriter::create(folder.path(), &config, &preparer).unwrap();
+    let (ask, asked) = std::sync::mpsc::sync_channel(0);
+    let (answer, answered) = std::sync::mpsc::sync_channel(0);
+    std::thread::scope(|scope| {
+        let preparer = &preparer;
+        // Of another thread, as its faults do not count.
+        scope.spawn(move || {
+            while asked.recv().is_ok() {
+                while preparer.poll() > 0 {}
+                answer.send(()).unwrap();
+            }
+        });
+        let turn = || {
+            ask.send(()).unwrap();
+            answered.recv().unwrap();
+        };
+        turn();
+        let before = minor_faults();
+        for sequence in 1..=(8 << 20) / 128 {
+            writer.append(&frame(sequence, 96)).unwrap();
+            if sequence % 2_048 == 0 {
+                turn();
+            }
+        }
+        let faults = minor_faults() - before;
+        assert!(faults < 200, "{faults} faults on 2,048 pages");
+        drop(ask);
+    });
+    writer.finish().unwrap();
+}
+
 #[test]
 fn flushes_come_at_their_interval_without_anybody_asking() {
     let folder = folder();
