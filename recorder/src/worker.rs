@@ -236,9 +236,8 @@ impl Worker {
         let has_followed = !self.is_broken && !self.is_closed && self.window.follow(&self.live)?;
         if self.is_promised() && self.flush_if_due()? {
             // There may always be more to flush: what must be done some time has its turn between two flushes, a little at a time.
-            if self.stream.ready.is_empty() {
-                self.prepare_if_wanted();
-            } else if self.flushing > 0 {
+            let has_prepared = self.stream.ready.is_empty() && self.prepare_if_wanted();
+            if !has_prepared && self.flushing > 0 {
                 self.finish_front()?;
             }
             return Ok(1);
