@@ -13,20 +13,12 @@ const PIECE_BYTES: u64 = 64 << 10;
 
 #[derive(Debug)]
 pub(crate) struct Preparation {
-    segment: Arc<Segment>,
+    pub(crate) segment: Arc<Segment>,
     /// All before this is ready.
     ready: u64,
     /// Whether pages were touched one by one.
-    is_touched: bool,
-    /// Spent on it.
-    took: Duration,
-}
-
-/// A segment that is ready.
-#[derive(Debug)]
-pub(crate) struct Prepared {
-    pub(crate) segment: Arc<Segment>,
     pub(crate) is_touched: bool,
+    /// Spent on it.
     pub(crate) took: Duration,
 }
 
@@ -44,15 +36,11 @@ impl Preparation {
         Ok(Self { segment, ready: 0, is_touched: false, took: start.elapsed() })
     }
 
-    /// Makes the next piece ready; with the last one its name is made safe, and it is given back.
+    /// Makes the next piece ready, and with the last one its name safe: then true.
     ///
     /// # Errors
     /// The system refused; the file is removed.
-    pub(crate) fn advance(
-        mut self,
-        storage: &dyn Storage,
-        folder: &Path,
-    ) -> Result<Result<Prepared, Self>, JournalError> {
+    pub(crate) fn advance(&mut self, storage: &dyn Storage, folder: &Path) -> Result<bool, JournalError> {
         let start = Instant::now();
         if let Err(error) = self.piece(storage, folder) {
             // A half-made file would be taken for a segment; nothing else can be done if it stays.
@@ -60,10 +48,7 @@ impl Preparation {
             return Err(error);
         }
         self.took += start.elapsed();
-        if self.ready < self.segment.bytes {
-            return Ok(Err(self));
-        }
-        Ok(Ok(Prepared { segment: self.segment, is_touched: self.is_touched, took: self.took }))
+        Ok(self.ready == self.segment.bytes)
     }
 
     fn piece(&mut self, storage: &dyn Storage, folder: &Path) -> Result<(), JournalError> {

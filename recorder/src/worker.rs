@@ -4,7 +4,7 @@ use crate::chain::{CHAIN_START, ChainDigest, ChainHasher};
 use crate::durability::Durability;
 use crate::error::JournalError;
 use crate::format::Chained;
-use crate::preparation::{Preparation, Prepared};
+use crate::preparation::Preparation;
 use crate::preparer::JournalConfig;
 use crate::segment::Segment;
 use crate::storage::{Claim, ClaimError, Storage};
@@ -186,21 +186,18 @@ impl Worker {
 
     /// A piece of the next segment.
     fn prepare(&mut self) -> Result<(), JournalError> {
-        let preparation = match self.preparation.take() {
+        let mut preparation = match self.preparation.take() {
             Some(preparation) => preparation,
             None => {
                 let (number, bytes) = (self.next_number, self.config.segment_bytes);
                 Preparation::new(&*self.storage, &self.folder, number, bytes, self.is_promised())?
             }
         };
-        let Prepared { segment, is_touched, took } =
-            match preparation.advance(&*self.storage, &self.folder)? {
-                Ok(prepared) => prepared,
-                Err(rest) => {
-                    self.preparation = Some(rest);
-                    return Ok(());
-                }
-            };
+        if !preparation.advance(&*self.storage, &self.folder)? {
+            self.preparation = Some(preparation);
+            return Ok(());
+        }
+        let Preparation { segment, is_touched, took, .. } = preparation;
         self.next_number += 1;
         self.live.push_back(Arc::clone(&segment));
         // Never full: it holds one more than is kept ready.
